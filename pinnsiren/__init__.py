@@ -1,0 +1,30 @@
+"""pinnsiren: write a boundary-value problem as on paper, get a neural field that satisfies it, and how far to trust it."""
+
+from pinnsiren.domains import Ball, Box, Disc, Domain, Interval, PointSet, Region
+from pinnsiren.errors import (
+    DataError,
+    DomainError,
+    EquationError,
+    PinnsirenError,
+    ProblemError,
+    ReferenceError,
+    SolveError,
+    StorageError,
+)
+from pinnsiren.networks import MLP, Fourier, ModuleNetwork, Network, Siren
+from pinnsiren.problem import Constraint, Equation, Problem
+from pinnsiren.solution import History, Solution, Status, load
+from pinnsiren.solve import ProblemWarning, solve
+from pinnsiren.solvers import LBFGS, Adam, Automatic, GaussNewton, LeastSquares, Sequence, Solver
+from pinnsiren.symbols import Data, Field, Normal, Parameter, coordinates, div, grad, laplacian, normal_derivative, time
+from pinnsiren.validation import Chebyshev, Exact, FiniteDifference, Reference, Report, validate
+from pinnsiren.version import __version__
+
+__all__ = [
+    "LBFGS", "MLP", "Adam", "Automatic", "Ball", "Box", "Chebyshev", "Constraint", "Data", "DataError", "Disc", "Domain",
+    "DomainError", "Equation", "EquationError", "Exact", "Field", "FiniteDifference", "Fourier", "GaussNewton", "History",
+    "Interval", "LeastSquares", "ModuleNetwork", "Network", "Normal", "Parameter", "PinnsirenError", "PointSet", "Problem",
+    "ProblemError", "ProblemWarning", "Reference", "ReferenceError", "Region", "Report", "Sequence", "Siren", "Solution",
+    "SolveError", "Solver", "Status", "StorageError", "__version__", "coordinates", "div", "grad", "laplacian", "load",
+    "normal_derivative", "solve", "time", "validate",
+]

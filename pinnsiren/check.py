@@ -1,0 +1,175 @@
+"""What is wrong with a problem, found before anything is computed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import sympy
+
+from pinnsiren.errors import PinnsirenError
+from pinnsiren.partials import Partial, linearise, partials
+from pinnsiren.symbols import Data, Normal, Parameter
+
+if TYPE_CHECKING:
+    from pinnsiren.problem import Constraint, Problem
+
+FEW_POINTS = 4  # fewer than this on a region of positive dimension says next to nothing about it
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that will not work ("error") or may not ("warning"), with how to mend it."""
+
+    severity: Literal["error", "warning"]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.message}"
+
+
+def findings(problem: "Problem") -> tuple[Finding, ...]:
+    """Every finding about a problem, errors first."""
+    found = list(_of_equations(problem))
+    if not found:  # what follows evaluates the equations, which needs them to make sense
+        found = [f for part in (_of_fields, _of_regions, _of_null_space, _of_contradictions) for f in part(problem)]
+    return tuple(sorted(found, key=lambda f: f.severity))
+
+
+def _of_equations(problem: "Problem") -> Iterator[Finding]:
+    for c in problem.constraints:
+        try:
+            residuals = c.residuals
+        except PinnsirenError as error:
+            yield Finding("error", f"equation '{c.name}': {error}")
+            continue
+        yield from _of_symbols(c, residuals)
+
+
+def _of_symbols(constraint: "Constraint", residuals: tuple[sympy.Expr, ...]) -> Iterator[Finding]:
+    name, region = constraint.name, constraint.region
+    where = ", ".join(map(str, region.coordinates))
+    for symbol in sorted({s for r in residuals for s in r.free_symbols}, key=str):
+        if isinstance(symbol, Partial):
+            missing = [c for c in symbol.field.coordinates if c not in region.coordinates]
+            if missing:
+                yield Finding("error", f"equation '{name}' uses field {symbol.field}, but its region has only ({where}). "
+                                       f"A field is used on domains of its own coordinates: add {missing[0]} to the "
+                                       "domain, or declare the field without it.")
+        elif isinstance(symbol, Normal):
+            if not region.has_normals:
+                yield Finding("error", f"equation '{name}' uses the normal {symbol}, but its region has none. "
+                                       "Put it on a boundary or a face.")
+        elif isinstance(symbol, Data):
+            if symbol not in region.data:
+                yield Finding("error", f"equation '{name}' uses the data {symbol}, but its region carries "
+                                       f"{list(map(str, region.data)) or 'none'}. Put it on a PointSet with that column.")
+        elif not isinstance(symbol, Parameter) and symbol not in region.coordinates:
+            yield Finding("error", f"equation '{name}' uses coordinate {symbol}, but its region has ({where}). "
+                                   f"Put it on a domain that has {symbol}, or remove it; "
+                                   "constants are declared with ps.Parameter(name, value).")
+
+
+def _of_fields(problem: "Problem") -> Iterator[Finding]:
+    governed = {p.field for c in problem.constraints if _is_interior(c) for p in partials(c.residuals)}
+    for f in problem.fields:
+        if f not in governed:
+            yield Finding("error", f"field {f} has conditions on boundaries, but no equation inside. "
+                                   "Put an equation for it on domain.interior or on a PointSet.")
+    for f, e in (problem.exact or {}).items():
+        if f not in problem.fields:
+            yield Finding("error", f"exact names the field {f}, which no equation uses.")
+        strange = {s for s in e.free_symbols if not isinstance(s, (Data, Parameter)) and s not in problem.coordinates}
+        if strange:
+            yield Finding("error", f"the exact solution of {f} holds {sorted(map(str, strange))}, "
+                                   "which are no coordinates of the problem.")
+
+
+def _is_interior(constraint: "Constraint") -> bool:
+    """Whether a region fills its space, or is a set of data points, which stands for one that does."""
+    return constraint.region.domain is None or constraint.region.dimension == len(constraint.region.coordinates)
+
+
+def _of_regions(problem: "Problem") -> Iterator[Finding]:
+    for c in problem.constraints:
+        try:
+            points = c.region.sample(64, seed=0)
+        except PinnsirenError as error:
+            yield Finding("error", f"the region of '{c.name}': {error}")
+            continue
+        asked = c.points if c.points is not None else c.region.points
+        if asked is not None and asked < FEW_POINTS and c.region.dimension > 0:
+            yield Finding("warning", f"'{c.name}' has only {asked} points; the equation is hardly felt. Give it more, "
+                                     "or leave points out.")
+        columns = {**dict(zip(points.coordinates, points.values.T, strict=True)), **points.data}
+        for r in c.residuals:
+            known = evaluate(r.as_independent(*partials([r]), as_Add=True)[0] if partials([r]) else r, columns)
+            bad = ~np.isfinite(known)
+            if bad.any():
+                place = dict(zip(map(str, points.coordinates), points.values[bad][0].tolist(), strict=True))
+                yield Finding("error", f"equation '{c.name}' has a term that is not finite, for instance at {place}. "
+                                       "Cut the singular point out of the domain, or rewrite the term.")
+
+
+def _of_null_space(problem: "Problem") -> Iterator[Finding]:
+    for f in undetermined_constants(problem):
+        yield Finding("warning", f"no equation sees a constant added to {f} (only its derivatives occur), so {f} is "
+                                 "found up to a constant. Give its value somewhere, or its mean, if it matters.")
+
+
+def undetermined_constants(problem: "Problem") -> tuple[Any, ...]:
+    """The fields f such that every residual is the same for f and f + constant: a Neumann-only null space."""
+    seen = {p.field for c in problem.constraints for r in c.residuals for p in partials([r]) if p.order == 0}
+    return tuple(f for f in problem.fields if f not in seen)
+
+
+def _of_contradictions(problem: "Problem") -> Iterator[Finding]:
+    given = [(c, f, value) for c in problem.constraints if not _is_interior(c)
+             for r in c.residuals for f, value in [_dirichlet(r)] if f is not None]
+    for (a, f, f_value), (b, g, g_value) in combinations(given, 2):
+        if f != g:
+            continue
+        points = _shared_points(a, b)
+        columns = dict(zip(a.region.coordinates, points.T, strict=True))
+        left, right = evaluate(f_value, columns), evaluate(g_value, columns)
+        apart = np.abs(left - right) > 1e-6 * (1 + np.maximum(np.abs(left), np.abs(right)))
+        if apart.any():
+            i = int(np.argmax(apart))
+            place = ", ".join(f"{s} = {v:g}" for s, v in zip(a.region.coordinates, points[i], strict=True))
+            yield Finding("warning", f"'{a.name}' and '{b.name}' give {f} the values {left[i]:g} and {right[i]:g} at "
+                                     f"{place}: no continuous solution has both, and accuracy near there will be poor.")
+
+
+def _dirichlet(residual: sympy.Expr) -> tuple[Any, sympy.Expr]:
+    """(u, g) when a residual says u = g with no derivative, and (None, 0) otherwise."""
+    used = partials([residual])
+    if len(used) != 1 or used[0].order or residual.has(Normal):
+        return None, sympy.S.Zero
+    coefficient = linearise(residual)[used[0]]
+    if coefficient.has(Partial) or coefficient == 0:
+        return None, sympy.S.Zero
+    return used[0].field, -residual.subs(used[0], 0) / coefficient
+
+
+def _shared_points(a: "Constraint", b: "Constraint") -> np.ndarray:
+    """Points that lie on both regions, among the corners of the domains and samples of the regions. (n, d)."""
+    if a.region.coordinates != b.region.coordinates:
+        return np.empty((0, len(a.region.coordinates)))
+    candidates = [np.array(list(product(*r.domain.bounds))) for r in (a.region, b.region) if r.domain is not None]
+    candidates += [r.sample(32, seed=0).values for r in (a.region, b.region)]
+    points = np.concatenate(candidates)
+    size = float(np.ptp(points, axis=0).max()) or 1.0
+    return points[a.region.contains(points, 1e-9 * size) & b.region.contains(points, 1e-9 * size)]
+
+
+def evaluate(expression: sympy.Expr, columns: dict[Any, np.ndarray]) -> np.ndarray:
+    """A field-free expression at points, with numpy: (n,) float64."""
+    expression = expression.xreplace({p: p.value for p in expression.atoms(Parameter)})
+    arguments = sorted(expression.free_symbols, key=str)
+    count = len(next(iter(columns.values())))
+    if any(isinstance(s, Normal) for s in arguments):
+        return np.zeros(count)  # normals are unit vectors: they make nothing infinite
+    call = sympy.lambdify(arguments, expression, ["scipy", "numpy"], dummify=True)
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(np.asarray(call(*(columns[s] for s in arguments)), float), (count,))

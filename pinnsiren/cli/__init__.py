@@ -1,0 +1,5 @@
+"""The command line: ``pinnsiren list | solve | validate | plot``, also as ``python -m pinnsiren``."""
+
+from pinnsiren.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,112 @@
+"""What each command does. A folder holds solution.h5, history.csv, solution.png and report.html, .png, .json."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from pinnsiren.cli.problems import arguments_of, describe, make_problem
+from pinnsiren.equations import catalogue
+from pinnsiren.errors import ReferenceError, StorageError
+from pinnsiren.solution import History, Solution, load
+from pinnsiren.solve import solve
+from pinnsiren.validation import validate
+
+DTYPES = ("float32", "float64")
+OK, NOT_VALIDATED = 0, 1
+SOLUTION = "solution.h5"
+DPI = 150
+WIDTH = 140  # characters, of tables that are not written to a terminal
+
+
+def list_problems() -> int:
+    """Print the catalogue as a table."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("problem", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("settings")
+    for name, maker in catalogue().items():
+        table.add_row(name, describe(maker), arguments_of(maker))
+    Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False).print(table)
+    return OK
+
+
+def solve_problem(name: str, settings: Sequence[str], out: Path, *, seed: int, device: str | None, dtype: str | None,
+                  max_time: float | None, validated: bool) -> int:
+    """Solve a problem, write what came out to a folder, and validate it unless told not to.
+
+    Raises:
+        PinnsirenError: bad input, found before the solve where that can be; a folder that cannot be written.
+    """
+    problem = make_problem(name, settings)
+    _require_writable(out)
+    solution = solve(problem, seed=seed, device=device, dtype=getattr(torch, dtype) if dtype else None,
+                     max_time=max_time, progress=sys.stderr.isatty())
+    solution.save(out / SOLUTION)
+    print(solution.status)
+    _write_history(solution.history, out / "history.csv")
+    solution.plot().savefig(out / "solution.png", dpi=DPI)
+    print(f"wrote {out / SOLUTION}, history.csv and solution.png")
+    if validated:
+        return _validate(solution, out)
+    return OK if solution.status.ok else NOT_VALIDATED
+
+
+def validate_folder(folder: Path) -> int:
+    """Judge the saved solution of a folder and write the report beside it."""
+    solution = load(folder / SOLUTION)
+    _require_writable(folder)
+    return _validate(solution, folder)
+
+
+def plot_folder(folder: Path) -> int:
+    """Draw the saved solution of a folder to solution.png."""
+    solution = load(folder / SOLUTION)
+    _require_writable(folder)
+    solution.plot().savefig(folder / "solution.png", dpi=DPI)
+    print(f"wrote {folder / 'solution.png'}")
+    return OK
+
+
+def _validate(solution: Solution, folder: Path) -> int:
+    try:
+        report = validate(solution)
+    except ReferenceError as error:
+        print(f"pinnsiren: not validated: {error}", file=sys.stderr)
+        return NOT_VALIDATED
+    except KeyboardInterrupt:
+        print(f"pinnsiren: the solution is saved, its validation was interrupted; `pinnsiren validate {folder}` does it",
+              file=sys.stderr)
+        return NOT_VALIDATED
+    print(report)
+    report.to_html(folder / "report.html")
+    report.plot().savefig(folder / "report.png", dpi=DPI)
+    (folder / "report.json").write_text(json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(f"wrote {folder / 'report.html'}, report.png and report.json")
+    return OK if report.verdict == "confirmed" else NOT_VALIDATED
+
+
+def _require_writable(folder: Path) -> None:
+    """Find out before a long solve, not after, that its result could not be written."""
+    probe = folder / ".pinnsiren-may-write"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"\0" * 4096)
+        probe.unlink()
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written: {error.strerror}. Give --out a folder with room that is "
+                           "yours.") from error
+
+
+def _write_history(history: History, path: Path) -> None:
+    names = list(history.residuals)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["iteration", "seconds", "phase", "loss", "measure", *(f"residual {name}" for name in names)])
+        columns = (history.seconds, history.phases, history.loss, history.measure, *(history.residuals[n] for n in names))
+        rows.writerows([k, *row] for k, row in enumerate(zip(*columns, strict=True), start=1))

@@ -1,0 +1,110 @@
+"""What may be typed, and how errors reach the terminal: one line and exit code 2, or a traceback with ``--debug``."""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pinnsiren.cli import commands
+from pinnsiren.errors import PinnsirenError
+from pinnsiren.solve import ProblemWarning
+
+BAD_INPUT = 2
+INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that reports an error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: what was typed, ``sys.argv[1:]`` by default.
+    Returns:
+        0: done, and for solve and validate confirmed; 1: solved but not validated; 2: bad input or no room to write.
+    """
+    given = parser().parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", ProblemWarning)
+            warnings.showwarning = _show_warning  # put back when the block ends
+            return _run(given)
+    except (PinnsirenError, OSError) as error:
+        if given.debug:
+            raise
+        _tell(error)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        _tell("interrupted")
+        return INTERRUPTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    top = OneLineParser(prog="pinnsiren", description="Solve boundary-value problems by neural fields, and validate them.")
+    debug = argparse.ArgumentParser(add_help=False)
+    debug.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    verbs.add_parser("list", parents=[debug], help="the problems of the catalogue and their settings")
+    _add_solve(verbs.add_parser("solve", parents=[debug], help="solve a problem, validate it, and write everything to a folder"))
+    for name, text in (("validate", "judge a saved solution against a reference"), ("plot", "draw a saved solution")):
+        verb = verbs.add_parser(name, parents=[debug], help=text)
+        verb.add_argument("folder", metavar="DIR", type=Path, help="a folder that `pinnsiren solve --out DIR` wrote")
+    return top
+
+
+def _add_solve(solve: argparse.ArgumentParser) -> None:
+    solve.add_argument("problem", metavar="NAME", help="a catalogue problem, or path/to/file.py:function")
+    solve.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for solution, pictures and report")
+    solve.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
+                       help="an argument of the problem's function or one of its parameters; may be repeated")
+    solve.add_argument("--seed", type=_natural, default=0, help="same seed, same machine: same result (default 0)")
+    solve.add_argument("--device", help="such as cpu or cuda (default: chosen)")
+    solve.add_argument("--dtype", choices=commands.DTYPES, help="of the network (default: chosen)")
+    solve.add_argument("--max-time", metavar="SECONDS", type=_seconds, help="stop after this time with the best so far")
+    solve.add_argument("--no-validate", action="store_true", help="skip the reference solution and the report")
+
+
+def _run(given: argparse.Namespace) -> int:
+    match given.command:
+        case "list":
+            return commands.list_problems()
+        case "solve":
+            return commands.solve_problem(
+                given.problem, given.settings, given.out, seed=given.seed, device=given.device, dtype=given.dtype,
+                max_time=given.max_time, validated=not given.no_validate)
+        case "validate":
+            return commands.validate_folder(given.folder)
+        case _:
+            return commands.plot_folder(given.folder)
+
+
+def _tell(message: object) -> None:
+    print(f"pinnsiren: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    _tell(f"warning: {message}")
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number >= 0")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds > 0")
+    return seconds

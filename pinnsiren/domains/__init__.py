@@ -1,0 +1,26 @@
+"""Domains Ω and the regions Ω_m of them that equations are put on."""
+
+from pinnsiren.domains.ball import Ball, Disc
+from pinnsiren.domains.box import Box, Interval
+from pinnsiren.domains.csg import Difference, Intersection, Union
+from pinnsiren.domains.domain import Domain
+from pinnsiren.domains.pointset import PointSet
+from pinnsiren.domains.region import Boundary, Face, Interior, PartOfDomain, Region, Where
+
+__all__ = [
+    "Ball",
+    "Boundary",
+    "Box",
+    "Difference",
+    "Disc",
+    "Domain",
+    "Face",
+    "Interior",
+    "Intersection",
+    "Interval",
+    "PartOfDomain",
+    "PointSet",
+    "Region",
+    "Union",
+    "Where",
+]

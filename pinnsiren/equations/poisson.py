@@ -1,0 +1,91 @@
+"""Poisson's equation −∇·(a ∇u) = f, its nonlinear kin, and problems whose solutions are known.
+
+Every forcing term is derived by sympy from the exact solution.
+"""
+
+from typing import Any
+
+import sympy
+
+from pinnsiren.domains import Box, Domain
+from pinnsiren.problem import Equation, Problem
+from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian
+
+
+def poisson_sine(periods: float = 1.0) -> Problem:
+    """−Δu = f on [−1, 1]², u = sin(nπx) sin(nπy)."""
+    x, y = coordinates("x y")
+    n = Parameter("periods", periods)
+    return _on_square(sympy.sin(n * sympy.pi * x) * sympy.sin(n * sympy.pi * y), "poisson_sine")
+
+
+def poisson_bump(width: float = 0.2) -> Problem:
+    """−Δu = f on [−1, 1]², u a Gaussian bump of the given standard deviation at the centre."""
+    x, y = coordinates("x y")
+    s = Parameter("width", width)
+    return _on_square(sympy.exp(-(x**2 + y**2) / (2 * s**2)), "poisson_bump")
+
+
+def poisson_exp_sin() -> Problem:
+    """−Δu = f on [−1, 1]², u = eˣ sin 3y + xy²/(1 + x² + y²): smooth, and no sum of sines."""
+    return _on_square(_exp_sin(), "poisson_exp_sin")
+
+
+def poisson_two_scale(ratio: float = 10.0, amplitude: float = 0.1) -> Problem:
+    """−Δu = f on [−1, 1]², u = sin πx sin πy + A sin Rπx sin Rπy: two length scales in one solution."""
+    x, y = coordinates("x y")
+    r, a = Parameter("ratio", ratio), Parameter("amplitude", amplitude)
+    fine = sympy.sin(r * sympy.pi * x) * sympy.sin(r * sympy.pi * y)
+    return _on_square(sympy.sin(sympy.pi * x) * sympy.sin(sympy.pi * y) + a * fine, "poisson_two_scale")
+
+
+def poisson_variable(contrast: float = 0.8) -> Problem:
+    """−∇·(a ∇u) = f on [−1, 1]² with a = 1 + c sin 2x cos 3y, u the exp-sin field."""
+    x, y = coordinates("x y")
+    c = Parameter("contrast", contrast)
+    return _on_square(_exp_sin(), "poisson_variable", coefficient=1 + c * sympy.sin(2 * x) * sympy.cos(3 * y))
+
+
+def poisson_corner() -> Problem:
+    """−Δu = 0 on the L-shape, u = r^(2/3) sin(2θ/3): the gradient is infinite at the re-entrant corner."""
+    x, y = coordinates("x y")
+    r = sympy.sqrt(x**2 + y**2)
+    # θ from the edge x = 0, y < 0 round to the edge y = 0, x < 0; the cut of atan2 lies in the quarter that is missing.
+    theta = sympy.atan2(y - x, x + y) + 3 * sympy.pi / 4
+    u = Field("u", x, y)
+    exact = r ** sympy.Rational(2, 3) * sympy.sin(sympy.Rational(2, 3) * theta)
+    domain = Box({x: (-1, 1), y: (-1, 1)}) - Box({x: (-1, 0), y: (-1, 0)})
+    return Problem(Equation(-laplacian(u), 0).on(domain.interior), Equation(u, exact).on(domain.boundary),
+                   name="poisson_corner", exact={u: exact}, tolerance=1e-2)
+
+
+def poisson_5d() -> Problem:
+    """−Δu = f on [−1, 1]⁵, u = Σ cos πx_i."""
+    names = coordinates("x1 x2 x3 x4 x5")
+    return _dirichlet(sympy.Add(*[sympy.cos(sympy.pi * c) for c in names]), Box(dict.fromkeys(names, (-1, 1))), "poisson_5d")
+
+
+def poisson_cubic() -> Problem:
+    """−Δu + u³ = f on [−1, 1]², u the exp-sin field: a nonlinear problem."""
+    return _on_square(_exp_sin(), "poisson_cubic", reaction=lambda u: u**3)
+
+
+def _exp_sin() -> sympy.Expr:
+    x, y = coordinates("x y")
+    return sympy.exp(x) * sympy.sin(3 * y) + x * y**2 / (1 + x**2 + y**2)
+
+
+def _on_square(exact: sympy.Expr, name: str, **terms: Any) -> Problem:
+    x, y = coordinates("x y")
+    return _dirichlet(exact, Box({x: (-1, 1), y: (-1, 1)}), name, **terms)
+
+
+def _dirichlet(exact: sympy.Expr, domain: Domain, name: str, *, coefficient: Any = 1, reaction: Any = None) -> Problem:
+    """−∇·(a ∇u) + R(u) = f with the forcing and the boundary values that make ``exact`` the solution."""
+    u = Field("u", *domain.coordinates)
+
+    def left(v: Any) -> sympy.Expr:
+        return -div(coefficient * grad(v, domain.coordinates), domain.coordinates) + (reaction(v) if reaction else 0)
+
+    return Problem(Equation(left(u), sympy.simplify(left(exact))).on(domain.interior),
+                   Equation(u, exact).on(domain.boundary), name=name, exact={u: exact})

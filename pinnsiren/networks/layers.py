@@ -1,0 +1,176 @@
+"""Feed-forward layers: one matrix product a layer for all channels of a jet, and the one reverse pass through them.
+
+    z_0 = V_0 x̂ + e_0,    a_l = f(z_l),    z_{l+1} = V_{l+1} a_l + e_{l+1},    x̂ = (x − centre) / half width.
+
+The jet of x̂ is trivial (x̂, unit vectors / half width, 0, …), so that the first layer's derivatives are constants times
+derivatives of f: a_α = f^(|α|)(z_0) ρ_α with ρ_α = Π_i (V_0[:, i] / half width_i)^{α_i}, and nothing is multiplied by 0.
+
+Points go through in blocks that stay in the cache, because everything but the products is bound by memory.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnsiren.activations import Activation
+from pinnsiren.jets import Channels, Composition, Orders, Weights
+from pinnsiren.sine import rule_for
+
+BLOCK_BYTES = 2**21  # of one layer's jet: a few of these fit in the cache; measured flat from half to twice as much
+
+Saved = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The hidden layers of a network as plain tensors.
+
+    Args:
+        activation: f, the same in every layer.
+        half_width: (d,), what the points were divided by.
+        weights: V_l, (width, fan-in).
+        biases: e_l, (width,).
+    """
+
+    activation: Activation
+    half_width: Tensor
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+
+    def slopes(self, channels: Channels) -> Tensor:
+        """∂z_0/∂x_i for the coordinates whose first derivative is carried, (firsts, width)."""
+        return (self.weights[0] / self.half_width).T[list(channels.firsts)]
+
+    def blocks(self, points: Tensor, channels: Channels) -> Iterator[slice]:
+        """Slices of the points, of equal length: on a CPU what its cache holds of one layer, elsewhere all at once."""
+        width = max(len(bias) for bias in self.biases)
+        longest = max(64, BLOCK_BYTES // (len(channels) * width * points.element_size()))
+        count = math.ceil(len(points) / longest) if points.device.type == "cpu" else 1
+        length = max(1, math.ceil(len(points) / max(count, 1)))
+        for start in range(0, max(len(points), 1), length):
+            yield slice(start, min(start + length, len(points)))
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What one block of points leaves behind on its way forward.
+
+    Args:
+        points: x̂, (n, d).
+        weights: of the operators, at these points.
+        saved: per layer: the jet a_l; from the second layer on z_l; then what the activation's rule wants back.
+    """
+
+    points: Tensor
+    weights: Weights
+    saved: tuple[Saved, ...]
+
+    @property
+    def features(self) -> Tensor:
+        """The jet of the last hidden layer, (C, n, F)."""
+        return self.saved[-1][0]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The gradient with respect to one layer's pre-activations, point by point.
+
+    Args:
+        layer: its number.
+        cotangent: (C, n, width); in the first layer (1 + firsts, n, width), all that is not constant.
+        inputs: the jet a_{l−1} that came in, (C, n, fan-in); for the first layer None.
+    """
+
+    layer: int
+    cotangent: Tensor
+    inputs: Tensor | None
+
+
+def forward(layers: Layers, points: Tensor, channels: Channels, weights: Weights) -> Tape:
+    """Carry one block of scaled points through every layer. It writes in place: not for autograd to look into."""
+    rule = rule_for(layers.activation, channels)
+    z = torch.addmm(layers.biases[0], points, layers.weights[0].T)
+    saved: list[Saved] = [_first(layers, z, channels, weights)]
+    for weight, bias in zip(layers.weights[1:], layers.biases[1:], strict=True):
+        z = torch.mm(saved[-1][0].flatten(0, 1), weight.T).unflatten(0, (len(channels), len(points)))
+        z[0] += bias
+        jet, *rest = rule.forward(z, channels, weights)
+        saved.append((jet, z, *rest))
+    return Tape(points, weights, tuple(saved))
+
+
+def composed(layers: Layers, points: Tensor, channels: Channels, weights: Weights) -> Tensor:
+    """The features' jet by plain tensor expressions, for torch.compile to differentiate and fuse, (C, n, F)."""
+    rule = Composition(layers.activation)
+    a = _first(layers, torch.addmm(layers.biases[0], points, layers.weights[0].T), channels, weights)[0]
+    for weight, bias in zip(layers.weights[1:], layers.biases[1:], strict=True):
+        value, *others = torch.mm(a.flatten(0, 1), weight.T).unflatten(0, (len(channels), len(points))).unbind(0)
+        a = rule.forward(torch.stack([value + bias, *others]), channels, weights)[0]
+    return a
+
+
+def backward(layers: Layers, tape: Tape, cotangent: Tensor, channels: Channels) -> Iterator[Signal]:
+    """The signals of every layer, from the last to the first, of the features' cotangent (C, n, F)."""
+    rule = rule_for(layers.activation, channels)
+    for layer in range(len(layers.weights) - 1, 0, -1):
+        jet, z, *rest = tape.saved[layer]
+        signal = rule.backward(cotangent, z, (jet, *rest), channels=channels, weights=tape.weights)
+        yield Signal(layer, signal, tape.saved[layer - 1][0])
+        cotangent = torch.mm(signal.flatten(0, 1), layers.weights[layer]).unflatten(0, signal.shape[:2])
+    yield Signal(0, _first_backward(layers, tape, cotangent, channels), None)
+
+
+def _first(layers: Layers, z: Tensor, channels: Channels, weights: Weights) -> Saved:
+    """The first layer's jet from its pre-activation, and the basis of the activation's derivatives."""
+    basis = layers.activation.basis(z, channels.order + 1)
+    f = [layers.activation.derivative(basis, k) for k in range(channels.order + 1)]
+    slopes = layers.slopes(channels)
+    jet = [f[0]] + [f[sum(orders)] * _monomial(slopes, orders, channels) for orders in channels.carried[1:]]
+    for quadratic in channels.collapsed:
+        jet.append(f[2] * _sum(w * (slopes[i - 1] * slopes[j - 1]) for (i, j), w in
+                               zip(quadratic.pairs, quadratic.weights(weights), strict=True)))
+    return (torch.stack(jet), *basis)
+
+
+def _first_backward(layers: Layers, tape: Tape, cotangent: Tensor, channels: Channels) -> Tensor:
+    """The gradient with respect to z_0 and its first derivatives, (1 + firsts, n, width), point by point."""
+    basis = tape.saved[0][1:]
+    f = [layers.activation.derivative(basis, k) for k in range(channels.order + 2)]
+    slopes = layers.slopes(channels)
+    signal = cotangent.new_zeros(1 + len(slopes), *cotangent.shape[1:])
+    torch.mul(f[1], cotangent[0], out=signal[0])
+    for g, orders in zip(cotangent[1:], channels.carried[1:], strict=False):
+        order = sum(orders)
+        signal[0].addcmul_(f[order + 1] * _monomial(slopes, orders, channels), g)
+        for k, i in enumerate(channels.firsts):
+            if orders[i]:
+                lower = tuple(m - (j == i) for j, m in enumerate(orders))
+                signal[1 + k].addcmul_(f[order] * (orders[i] * _monomial(slopes, lower, channels)), g)
+    for quadratic in channels.collapsed:
+        g = cotangent[quadratic.channel]
+        down, up = f[3] * g, f[2] * g
+        for (i, j), weight in zip(quadratic.pairs, quadratic.weights(tape.weights), strict=True):
+            scaled = up * weight if isinstance(weight, Tensor) or weight != 1 else up
+            signal[0].addcmul_(down * weight, slopes[i - 1] * slopes[j - 1])
+            signal[i].addcmul_(scaled, slopes[j - 1])
+            signal[j].addcmul_(scaled, slopes[i - 1])
+    return signal
+
+
+def _monomial(slopes: Tensor, orders: Orders, channels: Channels) -> Tensor:
+    """ρ_α = Π_i slope_i^{α_i}, (width,); ones for α = 0."""
+    product = torch.ones_like(slopes[0])
+    for slope, i in zip(slopes, channels.firsts, strict=True):
+        for _ in range(orders[i]):
+            product = product * slope
+    return product
+
+
+def _sum(summands: Iterator[Tensor]) -> Tensor:
+    total = next(summands)
+    for summand in summands:
+        total = total + summand
+    return total

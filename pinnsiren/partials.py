@@ -1,0 +1,94 @@
+"""An equation as an algebraic expression in the partial derivatives of its fields.
+
+``in_partials`` turns sympy's ``Derivative(u(x, y), (x, 2)) + u(x, y)**3`` into ``u_xx + u**3``, where ``u_xx`` and ``u``
+are plain symbols. Linearity, linearisation and compilation are questions about that polynomial-like form.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sympy
+from sympy.core.function import AppliedUndef
+
+from pinnsiren.errors import EquationError
+from pinnsiren.symbols import Field
+
+
+class Partial(sympy.Symbol):
+    """∂^α u as a symbol: a field and a multi-index α, one order for each of the field's coordinates."""
+
+    def __new__(cls, field: Field, orders: Iterable[int]) -> "Partial":
+        orders = tuple(int(k) for k in orders)
+        letters = "".join(c.name * k for c, k in zip(field.coordinates, orders, strict=True))
+        symbol = sympy.Symbol.__xnew__(cls, f"{field.name}_{letters}" if letters else field.name, real=True)
+        symbol.field, symbol.orders = field, orders
+        return symbol
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.field, self.orders)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.field, self.orders), {}
+
+    @property
+    def order(self) -> int:
+        """|α|, the total number of differentiations."""
+        return sum(self.orders)
+
+    @property
+    def derivative(self) -> sympy.Expr:
+        """The same partial as sympy writes it: Derivative(u(x, y), (x, 2))."""
+        pairs = [(c, k) for c, k in zip(self.field.coordinates, self.orders, strict=True) if k]
+        return sympy.Derivative(self.field, *pairs) if pairs else self.field
+
+
+def in_partials(expression: Any) -> sympy.Expr:
+    """Rewrite an expression over :class:`Partial` symbols.
+
+    Raises:
+        EquationError: a derivative of something that is not a field, or a field evaluated elsewhere than at its own
+            coordinates, such as u(0, y).
+    """
+    expression = sympy.sympify(expression).doit()
+    found: dict[sympy.Expr, Partial] = {}
+    for derivative in expression.atoms(sympy.Derivative):
+        field = derivative.expr
+        if not isinstance(field, Field):
+            raise EquationError(f"{derivative} differentiates {field}, which is not a Field; "
+                                "declare it with ps.Field, or give its expression.")
+        _require_own_place(field)
+        counts = dict(derivative.variable_count)
+        found[derivative] = Partial(field, [counts.get(c, 0) for c in field.coordinates])
+    flat = expression.xreplace(found)
+    for call in flat.atoms(AppliedUndef):
+        if not isinstance(call, Field):
+            raise EquationError(f"{call} is an unknown function; declare it with ps.Field('{call.func}', …).")
+        _require_own_place(call)
+    flat = flat.xreplace({f: Partial(f, [0] * len(f.args)) for f in flat.atoms(Field)})
+    if flat.has(sympy.Subs, sympy.Integral):
+        raise EquationError(f"{expression} holds an unevaluated substitution or integral; write it without one.")
+    return flat
+
+
+def partials(expressions: Iterable[sympy.Expr]) -> tuple[Partial, ...]:
+    """Every partial that some expressions use, in a fixed order."""
+    return tuple(sorted({p for e in expressions for p in e.atoms(Partial)}, key=lambda p: (p.field.name, p.order, p.name)))
+
+
+def linearise(expression: sympy.Expr) -> dict[Partial, sympy.Expr]:
+    """∂F/∂(∂^α u) for every partial in F: the coefficients of F's Fréchet derivative."""
+    return {p: sympy.diff(expression, p) for p in partials([expression])}
+
+
+def is_linear(expression: sympy.Expr) -> bool:
+    """Whether an expression over partials is affine in them: no coefficient of its linearisation holds a partial."""
+    for coefficient in linearise(expression).values():
+        if coefficient.atoms(Partial) and sympy.simplify(coefficient).atoms(Partial):
+            return False
+    return True
+
+
+def _require_own_place(field: Field) -> None:
+    if not all(isinstance(a, sympy.Symbol) for a in field.args) or len(set(field.args)) < len(field.args):
+        raise EquationError(f"{field} is evaluated away from its own coordinates; "
+                            "put the equation on the region where they have those values, e.g. domain.face(x, 0).")

@@ -1,0 +1,223 @@
+"""Equations C_m(a(x), Φ, ∇Φ, …) = 0, the regions Ω_m that they hold on, and the problem that they make together."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import count
+from typing import Any, Literal, get_args
+
+import sympy
+
+from pinnsiren.check import Finding, findings
+from pinnsiren.domains.region import Region
+from pinnsiren.errors import EquationError, ProblemError
+from pinnsiren.partials import in_partials, is_linear
+from pinnsiren.symbols import Data, Field, Parameter
+
+Norm = Literal["l2", "l1", "huber"]
+
+
+@dataclass(frozen=True)
+class Equation:
+    """lhs = rhs, or lhs = 0: one equation, or several when the sides are vectors.
+
+    Args:
+        lhs, rhs: expressions in fields, coordinates, parameters and data; or matrices, tuples, lists of them with the
+            same number of components (a scalar rhs is meant for each).
+        name: how reports call it; by default it is named after its region.
+
+    Raises:
+        EquationError: a side that is not an expression, or sides of different length.
+    """
+
+    lhs: Any
+    rhs: Any = 0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        left, right = _components(self.lhs), _components(self.rhs)
+        if len(left) != len(right) and len(right) != 1:
+            raise EquationError(f"an equation's left side has {len(left)} components, its right side {len(right)}; "
+                                "give one for each.")
+        object.__setattr__(self, "lhs", left if len(left) > 1 else left[0])
+        object.__setattr__(self, "rhs", right if len(right) > 1 else right[0])
+
+    @cached_property
+    def residuals(self) -> tuple[sympy.Expr, ...]:
+        """lhs − rhs of each component, as the user wrote them."""
+        left, right = _components(self.lhs), _components(self.rhs)
+        return tuple(a - b for a, b in zip(left, right * (len(left) // len(right)), strict=True))
+
+    @cached_property
+    def flat(self) -> tuple[sympy.Expr, ...]:
+        """The residuals over :class:`~pinnsiren.partials.Partial` symbols (see :func:`in_partials`)."""
+        return tuple(in_partials(r) for r in self.residuals)
+
+    def on(self, region: Region, weight: float = 1.0, norm: Norm = "l2", points: int | None = None) -> "Constraint":
+        """This equation for all x in a region.
+
+        Args:
+            region: where it holds, such as ``domain.interior`` or ``domain.boundary``.
+            weight: its share in the loss, multiplying the mean square of its residual; dimensionless, > 0.
+            norm: "l2", or "l1" / "huber" for data with outliers (a reweighting of the rows).
+            points: how many points to sample there; by default ``solve`` chooses.
+        """
+        return Constraint(self, region, weight=weight, norm=norm, points=points)
+
+    def _repr_latex_(self) -> str:
+        return f"$${_equation_latex(self)}$$"
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """One equation on one region: C_m = 0 on Ω_m. Made by :meth:`Equation.on`."""
+
+    equation: Equation
+    region: Region
+    weight: float = 1.0
+    norm: Norm = "l2"
+    points: int | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.region, Region):
+            raise EquationError(f"an equation was put on {self.region!r}; expected a region such as domain.interior, "
+                                "domain.boundary or a PointSet.")
+        if not (math.isfinite(self.weight) and self.weight > 0):
+            raise EquationError(f"the weight of a constraint is {self.weight}; give a finite number > 0.")
+        if self.norm not in get_args(Norm):
+            raise EquationError(f"norm={self.norm!r} is not known; choose one of {', '.join(get_args(Norm))}.")
+        if self.points is not None and (not isinstance(self.points, int) or self.points < 1):
+            raise EquationError(f"points={self.points!r}; give a whole number >= 1, or None to let solve choose.")
+
+    @property
+    def residuals(self) -> tuple[sympy.Expr, ...]:
+        """The equation's residuals over partials, one for each component."""
+        return self.equation.flat
+
+
+@dataclass(frozen=True, init=False)
+class Problem:
+    """A boundary-value problem: constraints that hold together. Immutable.
+
+    Args:
+        constraints: equations put on regions, at least one.
+        name: how files and reports call it.
+        exact: the solution where it is known, an expression for each field in its coordinates — or in a Data symbol
+            that a PointSet of the problem carries. Used by :func:`validate`, never by :func:`solve`.
+        tolerance: the relative L2 error up to which a solution counts as right when it is validated; dimensionless.
+
+    Raises:
+        ProblemError: nothing given, something that is not a constraint, or no field in any equation.
+    """
+
+    constraints: tuple[Constraint, ...]
+    name: str | None = None
+    exact: Mapping[Field, sympy.Expr] | None = field(default=None, hash=False)
+    tolerance: float = 1e-3
+
+    def __init__(self, *constraints: Constraint, name: str | None = None,
+                 exact: Mapping[Field, Any] | None = None, tolerance: float = 1e-3) -> None:
+        for c in constraints:
+            if not isinstance(c, Constraint):
+                raise ProblemError(f"a problem is made of constraints, and was given {c!r}; "
+                                   "put an equation on a region: Equation(…).on(domain.interior).")
+        if not any(r.has(Field) for c in constraints for r in c.equation.residuals):
+            raise ProblemError("no equation of the problem has a field; declare one with ps.Field('u', x, y).")
+        if not (math.isfinite(tolerance) and tolerance > 0):
+            raise ProblemError(f"tolerance={tolerance}; give a relative error > 0, such as 1e-3.")
+        set_once = object.__setattr__
+        set_once(self, "constraints", _named(constraints))
+        set_once(self, "name", name)
+        set_once(self, "exact", None if exact is None else {f: sympy.sympify(e) for f, e in exact.items()})
+        set_once(self, "tolerance", tolerance)
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """The unknowns, in the order in which the equations name them."""
+        return tuple(dict.fromkeys(f for c in self.constraints for r in c.equation.residuals
+                                   for f in sorted(r.atoms(Field), key=str)))
+
+    @cached_property
+    def coordinates(self) -> tuple[sympy.Symbol, ...]:
+        """All coordinates of the fields, in the order of their declaration: the columns of an array of points."""
+        longest_first = sorted(self.fields, key=lambda f: -len(f.coordinates))
+        return tuple(dict.fromkeys(c for f in longest_first for c in f.coordinates))
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return tuple(sorted(self._atoms(Parameter), key=str))
+
+    @cached_property
+    def data(self) -> tuple[Data, ...]:
+        return tuple(sorted(self._atoms(Data), key=str))
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether every residual is affine in the fields and their derivatives, as sympy finds."""
+        return all(is_linear(r) for c in self.constraints for r in c.residuals)
+
+    @cached_property
+    def bounds(self) -> dict[sympy.Symbol, tuple[float, float]]:
+        """The box around all regions: (lower, upper) of each coordinate, in its unit."""
+        found: dict[sympy.Symbol, tuple[float, float]] = {}
+        for c in self.constraints:
+            for symbol, (lower, upper) in zip(c.region.coordinates, c.region.bounds, strict=True):
+                a, b = found.get(symbol, (lower, upper))
+                found[symbol] = (float(min(a, lower)), float(max(b, upper)))
+        return {s: found[s] for s in self.coordinates}
+
+    def check(self) -> tuple[Finding, ...]:
+        """What will not work, or may not, before anything is computed: errors first, then warnings."""
+        return findings(self)
+
+    def substitute(self, replacements: Mapping[Field, Any]) -> "Problem":
+        """The problem after a change of variables u = expression, applied to every equation.
+
+        Args:
+            replacements: an expression for each field to replace; it may hold other fields, such as g + φ·N.
+        """
+        def rewritten(side: Any) -> tuple[sympy.Expr, ...]:
+            return tuple(e.subs(dict(replacements)).doit() for e in _components(side))
+
+        constraints = [replace(c, equation=replace(c.equation, lhs=rewritten(c.equation.lhs), rhs=rewritten(c.equation.rhs)))
+                       for c in self.constraints]
+        return Problem(*constraints, name=self.name, tolerance=self.tolerance)
+
+    def _atoms(self, kind: type) -> set[Any]:
+        return {a for c in self.constraints for r in c.equation.residuals for a in r.atoms(kind)}
+
+    def _repr_latex_(self) -> str:
+        lines = (rf"{_equation_latex(c.equation)} & \text{{on {c.name}}}" for c in self.constraints)
+        return r"$$\begin{cases}" + r"\\ ".join(lines) + r"\end{cases}$$"
+
+
+def _components(side: Any) -> tuple[sympy.Expr, ...]:
+    parts = list(side) if isinstance(side, (sympy.MatrixBase, list, tuple)) else [side]
+    try:
+        expressions = tuple(sympy.sympify(p, strict=True) for p in parts)
+    except sympy.SympifyError as error:
+        raise EquationError(f"an equation's side is {side!r}; expected a sympy expression or a number.") from error
+    if not parts or not all(isinstance(e, sympy.Expr) for e in expressions):
+        raise EquationError(f"an equation's side is {side!r}; expected a sympy expression, a number, or a vector of them.")
+    return expressions
+
+
+def _equation_latex(equation: Equation) -> str:
+    def latex(side: Any) -> str:
+        return str(sympy.latex(sympy.Matrix(side) if isinstance(side, tuple) else side))
+
+    return f"{latex(equation.lhs)} = {latex(equation.rhs)}"
+
+
+def _named(constraints: Iterable[Constraint]) -> tuple[Constraint, ...]:
+    """Give every constraint a name of its own: the equation's, or the region's kind, numbered where they repeat."""
+    taken: set[str] = set()
+    named = []
+    for c in constraints:
+        wanted = c.name or c.equation.name or type(c.region).__name__.lower()
+        name = next(n for i in count(1) if (n := wanted if i == 1 else f"{wanted} {i}") not in taken)
+        taken.add(name)
+        named.append(replace(c, name=name))
+    return tuple(named)

@@ -1,0 +1,252 @@
+"""The stacked residual vector r(θ) of a problem at sampled points, its rows, and its Jacobian.
+
+Row i of constraint m is √(w_m / n_m) · C_m(x_i), so that ½‖r‖² is half the weighted sum of the mean squares.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import sympy
+import torch
+from torch import Tensor
+
+from pinnsiren.collapse import collapse
+from pinnsiren.compile import Bound, Program, compile_expressions
+from pinnsiren.domains.region import Region
+from pinnsiren.model import Model, Request
+from pinnsiren.networks import Trace
+from pinnsiren.problem import Constraint, Norm, Problem
+from pinnsiren.sampling import Points
+from pinnsiren.symbols import Normal
+
+HUBER = 1.345  # in robust standard deviations: 95 % efficient on normal noise (Huber 1964)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The constraints that share their points: equations on the same region with the same number of points."""
+
+    region: Region
+    count: int
+    constraints: tuple[Constraint, ...]
+    requests: tuple[Request, ...]  # one for each carrier of the model
+    residuals: tuple[sympy.Expr, ...]  # every component of every constraint, second derivatives collapsed
+    program: Program  # the residuals, then every operator's coefficients
+
+    def components(self) -> Iterator[tuple[Constraint, slice]]:
+        """Each constraint and the places of its components among the residuals."""
+        start = 0
+        for c in self.constraints:
+            yield c, slice(start, start + len(c.residuals))
+            start += len(c.residuals)
+
+
+def compile_problem(problem: Problem, model: Model, counts: Mapping[str, int]) -> tuple[Group, ...]:
+    """Compile every constraint, in groups that share their points. ``counts``: points by constraint name."""
+    shared: dict[tuple[Region, int], list[Constraint]] = {}
+    for c in problem.constraints:
+        shared.setdefault((c.region, counts[c.name]), []).append(c)
+    return tuple(_compile_group(region, count, constraints, model) for (region, count), constraints in shared.items())
+
+
+def _compile_group(region: Region, count: int, constraints: Sequence[Constraint], model: Model) -> Group:
+    residuals = collapse([r for c in constraints for r in c.residuals]).expressions
+    requests = model.requests(residuals)
+    coefficients = [a for request in requests for operator in request.operators for a in operator]
+    return Group(region, count, tuple(constraints), requests, residuals, compile_expressions([*residuals, *coefficients]))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A group at points: the coordinates for each network, and the program bound to them."""
+
+    group: Group
+    columns: Mapping[sympy.Symbol, Tensor]
+    inputs: tuple[Tensor, ...]  # (n, d) for each carrier
+    coefficients: tuple[tuple[Tensor, ...], ...]  # for each carrier, for each operator: (pairs, n) or (pairs, 1)
+    bound: Bound
+
+    @property
+    def count(self) -> int:
+        return self.bound.count
+
+
+def _bind(group: Group, model: Model, columns: Mapping[sympy.Symbol, Tensor]) -> Sample:
+    like = next(iter(columns.values()))
+    bound = group.program.bind(columns, len(like), like)
+    values = iter(bound.outputs[len(group.residuals):])
+    coefficients = tuple(tuple(torch.stack([_column(bound, next(values)) for _ in operator]) for operator in r.operators)
+                         for r in group.requests)
+    coefficients = tuple(tuple(a[:, :1] if bool((a == a[:, :1]).all()) else a for a in c) for c in coefficients)
+    inputs = tuple(torch.stack([columns[c] for c in carrier.coordinates], dim=1) if request.places else like.new_zeros((0, 0))
+                   for carrier, request in zip(model.carriers, group.requests, strict=True))
+    lean = Bound(bound.values, bound.missing, bound.waiting, bound.outputs[:len(group.residuals)], bound.count, bound.zero)
+    return Sample(group, columns, inputs, coefficients, lean)
+
+
+def _column(bound: Bound, place: int) -> Tensor:
+    return (bound.zero + bound.values[place]).expand(bound.count)
+
+
+def _columns(points: Points, like: Tensor) -> dict[sympy.Symbol, Tensor]:
+    def tensor(values: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(values)).to(like)
+
+    columns = {c: tensor(v) for c, v in zip(points.coordinates, points.values.T, strict=True)}
+    columns |= {symbol: tensor(v) for symbol, v in points.data.items()}
+    if points.normals is not None:
+        columns |= {Normal(c): tensor(v) for c, v in zip(points.coordinates, points.normals.T, strict=True)}
+    return columns
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """r(θ) of a problem for a model at fixed points.
+
+    Args:
+        model: the neural fields; its dtype and device are the residual's.
+        samples: groups of constraints at their points; see :meth:`sampled`.
+        order: constraint names in the order of the rows.
+        emphasis: a further factor on each constraint's weight, by name; dimensionless.
+    """
+
+    model: Model
+    samples: tuple[Sample, ...]
+    order: tuple[str, ...]
+    emphasis: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def sampled(cls, problem: Problem, model: Model, counts: Mapping[str, int], *, seed: int = 0,
+                method: str = "sobol", emphasis: Mapping[str, float] | None = None) -> "Residual":
+        """Compile a problem and sample ``counts[name]`` points for each constraint."""
+        groups = compile_problem(problem, model, counts)
+        order = tuple(c.name for c in problem.constraints)
+        return cls(model, (), order, emphasis or {}).at(groups, seed=seed, method=method)
+
+    def at(self, groups: Sequence[Group], *, seed: int, method: str = "sobol") -> "Residual":
+        """The same equations at new points."""
+        samples = []
+        for i, g in enumerate(groups):
+            points = g.region.sample(g.count, seed=seed + 7919 * i, method=method)
+            samples.append(_bind(g, self.model, _columns(points, self.model.reference)))
+        return Residual(self.model, tuple(samples), self.order, self.emphasis)
+
+    def resampled(self, seed: int) -> "Residual":
+        """New points for every constraint (a point set that is used whole stays as it is)."""
+        return self.at([s.group for s in self.samples], seed=seed)
+
+    def batch(self, size: int, generator: torch.Generator) -> "Residual":
+        """A random mini-batch: about ``size`` points in all, shared among the groups in proportion."""
+        total = sum(s.count for s in self.samples)
+        samples = []
+        for s in self.samples:
+            keep = min(s.count, max(1, round(size * s.count / total)))
+            chosen = torch.randint(s.count, (keep,), generator=generator).to(self.model.reference.device)
+            samples.append(_bind(s.group, self.model, {k: v[chosen] for k, v in s.columns.items()}))
+        return Residual(self.model, tuple(samples), self.order, self.emphasis)
+
+    def carried_by(self, model: Model) -> "Residual":
+        """The same equations at the same points for another model of the same fields."""
+        samples = tuple(_bind(s.group, model, {k: v.to(model.reference) for k, v in s.columns.items()}) for s in self.samples)
+        return Residual(model, samples, self.order, self.emphasis)
+
+    def weighted(self, emphasis: Mapping[str, float]) -> "Residual":
+        """The same residual with other factors on the constraints' weights."""
+        return Residual(self.model, self.samples, self.order, emphasis)
+
+    @cached_property
+    def blocks(self) -> dict[str, slice]:
+        """The rows of each constraint by name."""
+        sizes = {c.name: (places.stop - places.start) * s.count for s in self.samples for c, places in s.group.components()}
+        blocks, start = {}, 0
+        for name in self.order:
+            blocks[name] = slice(start, start + sizes[name])
+            start += sizes[name]
+        return blocks
+
+    @property
+    def rows(self) -> int:
+        """R, the number of rows."""
+        return max(block.stop for block in self.blocks.values())
+
+    def __call__(self) -> Tensor:
+        """r, (R,), differentiable in θ."""
+        parts: dict[str, Tensor] = {}
+        for s in self.samples:
+            jets = [c.network.jet(x, q.channels, a) if q.places else x.new_zeros(0)
+                    for c, q, x, a in zip(self.model.carriers, s.group.requests, s.inputs, s.coefficients, strict=True)]
+            parts |= self.scaled(s, s.bound(partial_columns(s.group, jets)))
+        return torch.cat([parts[name] for name in self.order])
+
+    @property
+    def loss(self) -> Tensor:
+        """½‖r‖², differentiable in θ."""
+        return 0.5 * self().square().sum()
+
+    def scaled(self, sample: Sample, values: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Rows by constraint from the residuals of one sample: √(w/n) and the norm's weights applied."""
+        return {name: values_of * scale for name, values_of, scale in self._scales(sample, values)}
+
+    def _scales(self, sample: Sample, values: Sequence[Tensor]) -> Iterator[tuple[str, Tensor, Tensor]]:
+        for c, places in sample.group.components():
+            r = torch.cat(list(values[places]))
+            share = (c.weight * self.emphasis.get(c.name, 1.0) / sample.count) ** 0.5
+            yield c.name, r, share * norm_weights(r.detach(), c.norm)
+
+    def jacobian(self) -> tuple[Tensor, Tensor]:
+        """(r, J): the residual (R,) and ∂r/∂θ (R, P), without gradients; θ in the order of ``model.parameters()``.
+
+        One forward and one reverse pass for each component: points are independent, so the reverse pass of Σ_n r_n
+        gives every point its own row.
+        """
+        parts: dict[str, tuple[Tensor, Tensor]] = {}
+        for s in self.samples:
+            traces = [c.network.trace(x, q.channels, a) if q.places else None
+                      for c, q, x, a in zip(self.model.carriers, s.group.requests, s.inputs, s.coefficients, strict=True)]
+            jets = [t.jet.detach().requires_grad_() if t else self.model.reference.new_zeros(0) for t in traces]
+            with torch.enable_grad():
+                values = s.bound(partial_columns(s.group, jets))
+            rows = [self._rows_of(value, jets, traces) for value in values]
+            for (name, r, scale), (_, places) in zip(self._scales(s, values), s.group.components(), strict=True):
+                block = torch.cat(rows[places]) if places.stop - places.start > 1 else rows[places.start]
+                parts[name] = ((r * scale).detach(), block.mul_(scale[:, None]))
+        return torch.cat([parts[n][0] for n in self.order]), torch.cat([parts[n][1] for n in self.order])
+
+    def _rows_of(self, value: Tensor, jets: Sequence[Tensor], traces: Sequence[Trace | None]) -> Tensor:
+        """∂value_n/∂θ for each point: (n, P)."""
+        used = [j for j, t in zip(jets, traces, strict=True) if t is not None]
+        cotangents = iter(torch.autograd.grad(value.sum(), used, retain_graph=True, allow_unused=True, materialize_grads=True))
+        parts = [t.pullback(next(cotangents)) if t is not None
+                 else value.new_zeros((len(value), sum(p.numel() for p in c.network.parameters())))
+                 for c, t in zip(self.model.carriers, traces, strict=True)]
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+
+    def root_mean_squares(self, r: Tensor) -> dict[str, float]:
+        """√(mean |C_m|²) of each constraint from r: unweighted, in the units of its equation."""
+        weights = {c.name: c.weight * self.emphasis.get(c.name, 1.0) * (places.stop - places.start)
+                   for s in self.samples for c, places in s.group.components()}
+        return {name: float((r.detach()[block].square().sum() / weights[name]).sqrt()) for name, block in self.blocks.items()}
+
+
+def partial_columns(group: Group, jets: Sequence[Tensor]) -> dict[sympy.Symbol, Tensor]:
+    """Each partial and collapsed sum as a column (n,), from the stacked jets of the carriers."""
+    return {symbol: jet[channel, :, output]
+            for request, jet in zip(group.requests, jets, strict=True) for symbol, channel, output in request.places}
+
+
+def norm_weights(r: Tensor, norm: Norm) -> Tensor:
+    """Row factors √ω(r) that turn ½Σr² into another norm (iteratively reweighted least squares).
+
+    ω = 1 for l2, 1/|r| for l1, min(1, δ/|r|) for Huber's, δ = 1.345 robust standard deviations of r.
+    """
+    if norm == "l2":
+        return torch.ones_like(r)
+    size = r.abs()
+    spread = 1.4826 * size.median()
+    tiny = torch.finfo(r.dtype).tiny ** 0.5
+    if norm == "l1":
+        return (1 / size.clamp_min(1e-6 * spread + tiny)).sqrt()
+    return (HUBER * spread / size.clamp_min(HUBER * spread + tiny)).sqrt()
+

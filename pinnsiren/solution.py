@@ -1,0 +1,247 @@
+"""What a solve gives back: fields that can be evaluated anywhere, how they were found, and how far it got."""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import matplotlib.figure
+import numpy as np
+import scipy
+import sympy
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from pinnsiren import plotting, storage
+from pinnsiren.compile import compile_expressions
+from pinnsiren.domains import Box, Domain
+from pinnsiren.errors import DataError, EquationError, SolveError, StorageError
+from pinnsiren.model import Model
+from pinnsiren.networks import ModuleNetwork, Network, build
+from pinnsiren.partials import Partial, in_partials
+from pinnsiren.problem import Problem
+from pinnsiren.symbols import Field, Parameter
+from pinnsiren.version import __version__
+
+Array = NDArray[np.float64]
+CHUNK = 16384  # points evaluated at once: a hundred MB for a few thousand features
+
+Code = Literal["converged", "finished", "time", "stalled", "interrupted", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a solve ended.
+
+    Args:
+        code: "converged" (the target was reached), "finished" (the solver had no more to do), "time", "stalled",
+            "interrupted" (Ctrl-C), "diverged" (NaN), "failed" (an error of the machine, such as no memory).
+        ok: whether the solution is worth looking at; only validation says whether it is right.
+        advice: a sentence: what happened, and what to do about it.
+    """
+
+    code: Code
+    ok: bool
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.advice}"
+
+
+@dataclass(frozen=True)
+class History:
+    """What was reported on the way, one entry for each item: arrays of equal length.
+
+    Args:
+        seconds: since the start.
+        loss: ½‖r‖² with the problem's weights.
+        measure: what the solver lowered, for least squares and Gauss–Newton an estimate of the relative error.
+        residuals: root mean square of each constraint by name, in the units of its equation.
+        phases: which solver, and what it was doing.
+    """
+
+    seconds: Array
+    loss: Array
+    measure: Array
+    residuals: Mapping[str, Array]
+    phases: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Neural fields that were fitted to a problem. Call it with a field and points.
+
+    Args:
+        problem: what was solved.
+        model: the fields' networks.
+        history, status: how the solve went, and how it ended.
+        seed: that reproduces it.
+        settings: versions, device and options, as plain values.
+    """
+
+    problem: Problem
+    model: Model
+    history: History
+    status: Status
+    seed: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, field: Field, points: ArrayLike | Mapping[Any, ArrayLike]) -> Array:
+        """A field's values.
+
+        Args:
+            field: one of ``problem.fields``.
+            points: (n, d) in the order of ``problem.coordinates``, or ``{x: array, y: array}``; in their units.
+
+        Returns:
+            (n,) float64.
+        """
+        if field not in self.problem.fields:
+            raise EquationError(f"{field} is no field of the problem; it has {', '.join(map(str, self.problem.fields))}.")
+        return self.evaluate(field, points)
+
+    def evaluate(self, expression: Any, points: ArrayLike | Mapping[Any, ArrayLike]) -> Array:
+        """Any sympy expression of the fields, their derivatives (up to order 4), coordinates and parameters.
+
+        Args:
+            expression: such as ``u.diff(x) + y*u``; a vector such as ``ps.grad(u)`` gives a column for each component.
+            points: see :meth:`__call__`.
+
+        Returns:
+            (n,) float64, or (n, components) for a vector.
+
+        Raises:
+            EquationError: a symbol that is no coordinate or parameter of the problem, an unsupported function.
+            DataError: points of another shape, or not finite.
+        """
+        vector = isinstance(expression, (sympy.MatrixBase, Sequence))
+        flat = [in_partials(e) for e in (list(expression) if vector else [expression])]
+        self._require_known(flat)
+        values = np.concatenate([self._evaluate(flat, chunk) for chunk in _chunks(self._points(points))], axis=1)
+        return values.T if vector else values[0]
+
+    @torch.no_grad()
+    def _evaluate(self, flat: Sequence[sympy.Expr], points: Tensor) -> Array:
+        columns = dict(zip(self.problem.coordinates, points.T, strict=True))
+        for carrier, request in zip(self.model.carriers, self.model.requests(flat), strict=True):
+            if request.places:
+                inputs = torch.stack([columns[c] for c in carrier.coordinates], dim=1)
+                jet = carrier.network.jet(inputs, request.channels)
+                columns |= {symbol: jet[channel, :, output] for symbol, channel, output in request.places}
+        values = compile_expressions(flat).bind(columns, len(points), points)({})
+        return torch.stack(values).double().cpu().numpy()
+
+    def _points(self, points: ArrayLike | Mapping[Any, ArrayLike]) -> Tensor:
+        names = self.problem.coordinates
+        if isinstance(points, Mapping):
+            missing = [c for c in names if c not in points]
+            if missing:
+                raise DataError(f"points have no column for {missing[0]}; give one for each of {names}.")
+            points = np.stack(np.broadcast_arrays(*(np.asarray(points[c], float) for c in names)), axis=-1).reshape(-1, len(names))
+        array = np.asarray(points, float)
+        array = array[:, None] if array.ndim == 1 and len(names) == 1 else array
+        if array.ndim != 2 or array.shape[1] != len(names):
+            raise DataError(f"points have shape {array.shape}; expected (n, {len(names)}), columns {names}.")
+        if not np.isfinite(array).all():
+            raise DataError(f"points are not finite, first in row {int(np.argmin(np.isfinite(array).all(axis=1)))}.")
+        return torch.as_tensor(array).to(self.model.reference)
+
+    def _require_known(self, flat: Sequence[sympy.Expr]) -> None:
+        for symbol in sorted({s for e in flat for s in e.free_symbols}, key=str):
+            if isinstance(symbol, Partial):
+                if symbol.field not in self.problem.fields:
+                    raise EquationError(f"{symbol.field} is no field of the problem; "
+                                        f"it has {', '.join(map(str, self.problem.fields))}.")
+            elif not isinstance(symbol, Parameter) and symbol not in self.problem.coordinates:
+                raise EquationError(f"the expression holds {symbol}, which is no coordinate of the problem; "
+                                    f"it has {', '.join(map(str, self.problem.coordinates))}.")
+
+    @property
+    def domain(self) -> Domain | None:
+        """The domain of the first constraint that fills its space, if any: where a plot is drawn."""
+        regions = [c.region for c in self.problem.constraints if c.region.domain is not None]
+        return max(regions, key=lambda r: r.dimension).domain if regions else None
+
+    def plot(self) -> matplotlib.figure.Figure:
+        """Every field over the domain, and the history of the solve."""
+        domain = self.domain or Box(self.problem.bounds)
+        fields = {f.name: (lambda points, f=f: self(f, points)) for f in self.problem.fields
+                  if f.coordinates == self.problem.coordinates}
+        return plotting.plot_fields(fields, domain, history={"loss": self.history.loss, **self.history.residuals})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to one HDF5 file, whole or not at all.
+
+        Raises:
+            StorageError: the folder is missing or read-only, or the disk is full; an older file stays as it was.
+        """
+        storage.write(path, {
+            "problem": self.problem, "seed": self.seed, "settings": dict(self.settings),
+            "status": {"code": self.status.code, "ok": self.status.ok, "advice": self.status.advice},
+            "history": {"seconds": self.history.seconds, "loss": self.history.loss, "measure": self.history.measure,
+                        "residuals": dict(self.history.residuals), "phases": list(self.history.phases)},
+            "networks": [{"fields": list(c.fields), "kind": kind, "arguments": arguments,
+                          "state": {k: v.detach().cpu().numpy() for k, v in c.network.state_dict().items()}}
+                         for c in self.model.carriers for kind, arguments in [c.network.spec()]]})
+
+
+def load(path: str | os.PathLike[str], network: torch.nn.Module | None = None) -> Solution:
+    """The solution that :meth:`Solution.save` wrote.
+
+    Args:
+        path: the file.
+        network: the module, where the solution's network was one of the user's own: its parameters are read, its code
+            is not in the file.
+
+    Raises:
+        StorageError: a file that is missing, truncated, foreign, or that names what is not known.
+    """
+    record = storage.read(path)
+    try:
+        history = record["history"]
+        carriers = {tuple(n["fields"]): _network(n, network, path) for n in record["networks"]}
+        return Solution(
+            record["problem"], Model(carriers),
+            History(history["seconds"], history["loss"], history["measure"], history["residuals"], tuple(history["phases"])),
+            Status(**record["status"]), record["seed"], record["settings"])
+    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        raise StorageError(f"{path} is no solution of pinnsiren: {type(error).__name__} {error}. "
+                           "Write it again with solution.save.") from error
+
+
+def _network(record: Mapping[str, Any], module: torch.nn.Module | None, path: str | os.PathLike[str]) -> Network:
+    if record["kind"] == ModuleNetwork.__name__:
+        if module is None:
+            raise StorageError(f"{path} holds the parameters of a module of yours; give it: ps.load(path, network=module).")
+        made: Network = ModuleNetwork(module, record["arguments"]["inputs"], record["arguments"]["outputs"])
+    else:
+        made = build(record["kind"], record["arguments"])
+    made.load_state_dict({k: torch.as_tensor(np.asarray(v)) for k, v in record["state"].items()})
+    return made
+
+
+def environment(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
+    """Versions and machine, for the record of a solve."""
+    return {"pinnsiren": __version__, "torch": str(torch.__version__), "numpy": np.__version__, "scipy": scipy.__version__,
+            "sympy": sympy.__version__, "python": platform.python_version(), "machine": platform.machine(),
+            "device": str(device), "dtype": str(dtype).removeprefix("torch.")}
+
+
+def require_fields(problem: Problem, model: Model) -> None:
+    """Raise unless the model carries every field of the problem."""
+    carried = {f for c in model.carriers for f in c.fields}
+    missing = [f for f in problem.fields if f not in carried]
+    if missing:
+        raise SolveError(f"no network carries {missing[0]}; give one for each field, or leave network out.")
+
+
+def _chunks(points: Tensor) -> Iterator[Tensor]:
+    if not len(points):
+        yield points
+    for start in range(0, len(points), CHUNK):
+        yield points[start:start + CHUNK]

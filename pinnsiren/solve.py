@@ -1,0 +1,191 @@
+"""The one training loop: time, progress, Ctrl-C, divergence and the best so far, for every solver alike."""
+
+import copy
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pinnsiren.errors import ProblemError, SolveError
+from pinnsiren.model import Model, groups
+from pinnsiren.networks import ModuleNetwork, Network
+from pinnsiren.problem import Problem
+from pinnsiren.solution import Code, History, Solution, Status, environment, require_fields
+from pinnsiren.solvers.automatic import Automatic
+from pinnsiren.solvers.task import Best, Solver, Step, Task
+from pinnsiren.symbols import Field
+
+TARGET = 1e-11  # estimated relative error; the error itself is usually a digit or two smaller
+
+
+class ProblemWarning(UserWarning):
+    """Something about a problem that will not stop a solve, and may spoil its result."""
+
+
+def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module] | None = None,
+          solver: Solver | None = None, *, points: int | Mapping[str, int] | None = None, seed: int = 0,
+          device: str | torch.device | None = None, dtype: torch.dtype | None = None, max_time: float | None = None,
+          target: float = TARGET, memory_limit: float = 4e9, progress: bool | None = None) -> Solution:
+    """Find neural fields that satisfy a problem.
+
+    Args:
+        problem: equations on regions.
+        network: a Siren, MLP, Fourier or any ``torch.nn.Module`` from points (n, d) to fields (n, outputs); or one for
+            each field. It is copied, not changed. By default the solver chooses one.
+        solver: by default :class:`Automatic`: least squares with chosen features, then Gauss–Newton if needed.
+        points: in all, or by constraint name; by default the solver chooses.
+        seed: of points and parameters; the same seed on the same machine gives the same result.
+        device: such as "cpu" or "cuda"; by default a GPU if there is one.
+        dtype: by default float64 for second-order methods and float32 for Adam.
+        max_time: seconds, after which the best so far is returned.
+        target: the estimated relative error at which to stop; dimensionless.
+        memory_limit: bytes for matrices; above it, methods that hold none are chosen.
+        progress: show a bar on stderr; by default if that is a terminal.
+
+    Raises:
+        ProblemError: the problem cannot be solved as declared; every reason is listed.
+        SolveError: the device is not there, or network and problem do not fit.
+    """
+    _require_sound(problem)
+    solver = solver or Automatic()
+    place = _device(device)
+    if max_time is not None and not max_time > 0:
+        raise SolveError(f"max_time={max_time}; give seconds > 0, or None for no limit.")
+    model = None if network is None else _model(problem, network, place, dtype or solver.dtype)
+    start = time.monotonic()
+    task = Task(problem, model, points, seed, place, dtype, target, start + (max_time or math.inf), memory_limit)
+    with _Watch(problem, start, progress) as watch:
+        status = _run(solver, task, watch)
+    found = watch.best.restore()
+    if found is None:
+        raise SolveError(f"the solve ended before it had any fields: {status}")
+    settings = {**environment(place, found.reference.dtype), "solver": repr(solver), "target": target,
+                "seconds": time.monotonic() - start}
+    return Solution(problem, found, watch.history(), status, seed, settings)
+
+
+@dataclass
+class _Watch:
+    """What the loop keeps: the best so far, the history, and the bar."""
+
+    problem: Problem
+    start: float
+    progress: bool | None
+    best: Best = field(default_factory=Best)
+    steps: list[tuple[float, Step]] = field(default_factory=list)
+
+    def __enter__(self) -> "_Watch":
+        disable = None if self.progress is None else not self.progress
+        self.bar = tqdm(desc=self.problem.name or "solve", unit="it", disable=disable, dynamic_ncols=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        self.bar.close()
+
+    def take(self, step: Step) -> None:
+        self.steps.append((time.monotonic() - self.start, step))
+        self.best.update(step)
+        self.bar.set_postfix({"loss": f"{step.loss:.1e}", **{k: f"{v:.1e}" for k, v in step.residuals.items()}}, refresh=False)
+        self.bar.set_description(f"{step.phase} {step.note}".strip(), refresh=False)
+        self.bar.update()
+
+    def history(self) -> History:
+        steps = [s for _, s in self.steps]
+        names = list(steps[-1].residuals) if steps else []
+        return History(np.array([t for t, _ in self.steps]), np.array([s.loss for s in steps]),
+                       np.array([s.measure for s in steps]), {n: np.array([s.residuals[n] for s in steps]) for n in names},
+                       tuple(f"{s.phase}: {s.note}" if s.note else s.phase for s in steps))
+
+
+def _run(solver: Solver, task: Task, watch: _Watch) -> Status:
+    """Take one item after another until the solver is done or something ends it."""
+    try:
+        for step in solver.iterate(task):
+            if not math.isfinite(step.loss):
+                return _status("diverged", task, watch, "the loss is not finite; the best fields before that are kept. "
+                               "Lower the learning rate, scale the problem to values near one, or leave the solver out.")
+            watch.take(step)
+            if task.seconds_left < 0:
+                return _status("time", task, watch, "max_time is over; the best so far is kept. Allow more time.")
+    except KeyboardInterrupt:
+        return _status("interrupted", task, watch, "stopped by Ctrl-C; the best so far is kept.")
+    except (torch.linalg.LinAlgError, torch.OutOfMemoryError, MemoryError) as error:
+        return _status("failed", task, watch, f"{type(error).__name__}: {error}; the best so far is kept. "
+                       "Use fewer points or a narrower network, or another solver.")
+    return _finished(task, watch)
+
+
+def _finished(task: Task, watch: _Watch) -> Status:
+    best = watch.best.step
+    if best is None:
+        return _status("diverged", task, watch, "no iteration gave finite fields. Look at the equations' values, "
+                       "and at problem.check().")
+    if best.phase == "Adam" or best.phase == "L-BFGS":
+        return _status("finished", task, watch, f"loss {best.loss:.1e}. Validate it; more iterations may lower the loss.")
+    if best.measure <= task.target:
+        return _status("converged", task, watch, f"estimated relative error {best.measure:.1e}, below the target.")
+    if best.measure <= task.problem.tolerance:
+        return _status("finished", task, watch, f"estimated relative error {best.measure:.1e}; the target {task.target:.0e} "
+                       "was not reached, and more work would hardly pay.")
+    return _status("stalled", task, watch, f"the estimated relative error stays at {best.measure:.1e}. Look for corners, "
+                   "layers or jumps that a smooth field cannot follow, and validate before use.")
+
+
+def _status(code: Code, task: Task, watch: _Watch, advice: str) -> Status:
+    best = watch.best.step
+    good = best is not None and (best.measure <= task.problem.tolerance or code == "finished")
+    return Status(code, good and code not in ("diverged", "failed"), advice)
+
+
+def _require_sound(problem: Problem) -> None:
+    if not isinstance(problem, Problem):
+        raise ProblemError(f"solve was given {type(problem).__name__}; expected a ps.Problem(…).")
+    found = problem.check()
+    errors = [f.message for f in found if f.severity == "error"]
+    if errors:
+        raise ProblemError("the problem cannot be solved as it is:\n  - " + "\n  - ".join(errors))
+    for finding in found:
+        warnings.warn(finding.message, ProblemWarning, stacklevel=3)
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        available = ", ".join(["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())])
+        raise SolveError(f"device {device!r} is not there ({str(error).splitlines()[0]}); available: {available}.") from error
+    return place
+
+
+def _model(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module], device: torch.device,
+           dtype: torch.dtype) -> Model:
+    """A copy of the user's networks as a model of the problem's fields."""
+    if isinstance(network, Mapping):
+        given = {(f,): n for f, n in network.items()}
+    else:
+        together = groups(problem.fields)
+        if len(together) > 1:
+            raise SolveError("the fields have different coordinates, so one network cannot carry them all; "
+                             "give a network for each: network={u: …, v: …}.")
+        given = {together[0]: network}
+    for module in given.values():
+        if not isinstance(module, torch.nn.Module):
+            raise SolveError(f"network={module!r}; expected a Siren, MLP or any torch.nn.Module, or a dict of them by field.")
+    model = Model({fields: _network(copy.deepcopy(n), fields) for fields, n in given.items()}).to(device=device, dtype=dtype)
+    require_fields(problem, model)
+    return model
+
+
+def _network(module: torch.nn.Module, fields: tuple[Field, ...]) -> Network:
+    if isinstance(module, Network):
+        return module
+    return ModuleNetwork(module, len(fields[0].coordinates), len(fields))

@@ -1,0 +1,11 @@
+"""Solvers: methods that lower the residual. A new method is one new file here."""
+
+from pinnsiren.solvers.adam import Adam
+from pinnsiren.solvers.automatic import Automatic
+from pinnsiren.solvers.gauss_newton import GaussNewton
+from pinnsiren.solvers.lbfgs import LBFGS
+from pinnsiren.solvers.least_squares import LeastSquares
+from pinnsiren.solvers.sequence import Sequence
+from pinnsiren.solvers.task import Solver, Step, Task
+
+__all__ = ["LBFGS", "Adam", "Automatic", "GaussNewton", "LeastSquares", "Sequence", "Solver", "Step", "Task"]

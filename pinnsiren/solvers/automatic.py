@@ -1,0 +1,74 @@
+"""The default: what ``solve`` does when it is not told how. The rule is written down in ``docs/how-it-works.md``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from pinnsiren.model import Model, groups
+from pinnsiren.networks import Fourier, LinearOutput, Siren
+from pinnsiren.solvers.adam import Adam
+from pinnsiren.solvers.bands import Band
+from pinnsiren.solvers.gauss_newton import GaussNewton
+from pinnsiren.solvers.least_squares import LeastSquares
+from pinnsiren.solvers.sequence import Sequence
+from pinnsiren.solvers.task import Best, Solver, Step, Task
+
+GOOD_ENOUGH = 1e-5  # an estimated relative error from least squares that is not worth minutes of Gauss–Newton
+WIDTH, LAYERS = 32, 2  # of the network for Gauss–Newton: its steps cost the cube of about width²
+MOST_PARAMETERS = 4000  # for which a Gauss–Newton step takes seconds
+
+
+@dataclass(frozen=True)
+class Automatic(Solver):
+    """Least squares with chosen features; if their error stays above ``good_enough``, Gauss–Newton on all layers.
+
+    With a network of the user's: least squares for its output layer, then Gauss–Newton if it has at most
+    ``most_parameters`` parameters, and Adam if it has more.
+    """
+
+    good_enough: float = GOOD_ENOUGH
+    most_parameters: int = MOST_PARAMETERS
+
+    def iterate(self, task: Task) -> Iterator[Step]:
+        if task.model is not None:
+            yield from self._for_network(task.model).iterate(task)
+            return
+        best = Best()
+        for step in LeastSquares().iterate(task):
+            step = replace(step, phase="automatic", note=f"least squares, {step.note}")
+            best.update(step)
+            yield step
+        found = best.restore()
+        if found is None or best.step is None or best.step.measure <= self.good_enough:
+            return
+        task.model = self._network(task, _band(found, task))
+        for step in Sequence(LeastSquares(), GaussNewton()).iterate(task):
+            yield replace(step, phase="automatic", note=step.phase)
+
+    def _for_network(self, model: Model) -> Solver:
+        if sum(p.numel() for p in model.parameters()) > self.most_parameters:
+            return Adam()
+        if all(isinstance(c.network, LinearOutput) for c in model.carriers):
+            return Sequence(LeastSquares(), GaussNewton())
+        return GaussNewton()
+
+    def _network(self, task: Task, band: Band) -> Model:
+        """A small SIREN whose first layer covers the band that least squares found."""
+        box = task.problem.bounds
+        networks = {}
+        for fields in groups(task.problem.fields):
+            own = fields[0].coordinates
+            omega = len(own) * sum(band[c] for c in own) / len(own)  # first layer: W ~ U(±1/d)
+            networks[fields] = Siren(len(own), len(fields), WIDTH, LAYERS, omega0=[omega] + [1.0] * (LAYERS - 1),
+                                     box=[box[c] for c in own], seed=task.seed, dtype=task.dtype or torch.float64,
+                                     device=task.device)
+        return Model(networks)
+
+
+def _band(model: Model, task: Task) -> Band:
+    band: Band = dict.fromkeys(task.problem.coordinates, 6.0)
+    for c in model.carriers:
+        if isinstance(c.network, Fourier):
+            band |= dict(zip(c.coordinates, c.network.band, strict=True))
+    return band

@@ -1,0 +1,147 @@
+"""What a solver is given, what it gives back at each iteration, and what it is."""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from pinnsiren.errors import SolveError
+from pinnsiren.model import Model, parameter_vector, set_parameters
+from pinnsiren.problem import Problem
+from pinnsiren.residual import Residual
+
+INTERIOR_SHARE = 0.75  # of the points go inside the domains, the rest on their boundaries
+
+
+@dataclass
+class Task:
+    """A solve under way: the problem, and what the user fixed or left to the solver.
+
+    Args:
+        problem: what to solve.
+        model: the neural fields, or None for a solver that chooses its own network; the latest one.
+        points: points in all, or by constraint name, or None to let the solver choose.
+        target: the relative error estimate at which to stop; dimensionless.
+        deadline: on the clock of ``time.monotonic``, seconds.
+        memory_limit: for matrices, bytes.
+    """
+
+    problem: Problem
+    model: Model | None = None
+    points: int | Mapping[str, int] | None = None
+    seed: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    dtype: torch.dtype | None = None
+    target: float = 1e-11
+    deadline: float = float("inf")
+    memory_limit: float = 4e9
+
+    @property
+    def seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def residual(self, model: Model, points: int, *, seed: int = 0, method: str = "sobol",
+                 emphasis: Mapping[str, float] | None = None) -> Residual:
+        """The problem's residual for a model at about ``points`` points, unless the user fixed their number."""
+        return Residual.sampled(self.problem, model, self.counts(points), seed=self.seed + seed, method=method,
+                                emphasis=emphasis)
+
+    def counts(self, points: int) -> dict[str, int]:
+        """Points by constraint name: the user's numbers, or a share of ``points``.
+
+        Three quarters go inside, shared equally; the rest on boundaries, shared by their measure. A constraint's own
+        number comes first, then that of ``solve``; point sets are used whole, single points once.
+        """
+        if isinstance(self.points, int):
+            points = self.points
+        given = dict(self.points) if isinstance(self.points, Mapping) else {}
+        strange = set(given) - {c.name for c in self.problem.constraints}
+        if strange:
+            raise SolveError(f"points names the constraints {sorted(strange)}; "
+                             f"the problem has {[c.name for c in self.problem.constraints]}.")
+        return {c.name: given.get(c.name) or c.points or c.region.points or share
+                for c, share in zip(self.problem.constraints, _shares(self.problem, points), strict=True)}
+
+    def require_model(self, solver: str) -> Model:
+        """The model, for solvers that need one.
+
+        Raises:
+            SolveError: there is none.
+        """
+        if self.model is None:
+            raise SolveError(f"{solver} needs a network; give solve(…, network=ps.Siren(…)).")
+        return self.model
+
+
+@dataclass(frozen=True)
+class Step:
+    """One iteration's outcome.
+
+    Args:
+        model: the neural fields after it; the loop keeps those with the lowest ``measure``.
+        measure: what the solver lowers, comparable within one ``phase``.
+        loss: ½‖r‖² with the problem's weights.
+        residuals: root mean square of each constraint, in the units of its equation.
+        phase: which solver, and what it is doing.
+        note: anything to tell the user once.
+        iteration: the solver's own count, or None to count items.
+    """
+
+    model: Model
+    measure: float
+    loss: float
+    residuals: Mapping[str, float]
+    phase: str
+    note: str = ""
+    iteration: int | None = None
+
+
+class Best:
+    """The fields with the lowest measure so far, with a copy of their parameters. A new phase starts anew."""
+
+    def __init__(self) -> None:
+        self.step: Step | None = None
+        self.parameters: torch.Tensor | None = None
+
+    def update(self, step: Step) -> bool:
+        """Keep a step if it is the best of its phase; whether it is."""
+        if not math.isfinite(step.measure):
+            return False
+        if self.step is not None and self.step.phase == step.phase and step.measure >= self.step.measure:
+            return False
+        self.step, self.parameters = step, parameter_vector(step.model).clone()
+        return True
+
+    def restore(self) -> Model | None:
+        """The best model, its parameters as they were then; None if there was none."""
+        if self.step is None or self.parameters is None:
+            return None
+        set_parameters(self.step.model, self.parameters)
+        return self.step.model
+
+
+class Solver(ABC):
+    """A method that lowers the residual of a task, one iteration at a time."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision that the method works in unless the user asks for another."""
+        return torch.float64
+
+    @abstractmethod
+    def iterate(self, task: Task) -> Iterator[Step]:
+        """Iterate until done; the caller may stop at any item. The first item is the state at the start."""
+
+
+def _shares(problem: Problem, points: int) -> list[int]:
+    """Each constraint's share of the points (see :meth:`Task.counts`)."""
+    regions = {c.region: c.region for c in problem.constraints if c.points is None and c.region.points is None}
+    inside = [r for r in regions if r.dimension == len(r.coordinates)]
+    around = {r: r.measure for r in regions if 0 < r.dimension < len(r.coordinates)}
+    shares = {r: INTERIOR_SHARE * points / len(inside) for r in inside}
+    shares |= {r: (1 - INTERIOR_SHARE) * points * m / sum(around.values()) for r, m in around.items()}
+    return [max(8, round(shares[c.region])) if c.region in shares else max(1, round(c.region.measure))
+            for c in problem.constraints]

@@ -1,0 +1,144 @@
+"""validate: compare a solution with a reference, evaluate its residuals at new points, and judge."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import sympy
+import torch
+
+from pinnsiren.check import undetermined_constants
+from pinnsiren.compile import compile_expressions
+from pinnsiren.errors import ReferenceError
+from pinnsiren.partials import partials
+from pinnsiren.problem import Constraint, Problem
+from pinnsiren.sampling import Points
+from pinnsiren.symbols import Field
+from pinnsiren.validation.choice import cheapest_finer, fitting, why_unfit
+from pinnsiren.validation.exact import Exact, columns_of
+from pinnsiren.validation.figure import Picture, pictures_of
+from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, relative_l2, without_mean
+from pinnsiren.validation.report import FieldError, Report, judge
+
+COMPARED = 4096  # interior points: their sampling error of an L2 norm is about 1 %
+ON_BOUNDARIES = 1024
+SEED = 77_003  # far from the seeds that solvers count up from: these points were never trained on
+
+
+class Solved(Protocol):
+    """What is judged: a problem with values of its fields, and of expressions of them."""
+
+    @property
+    def problem(self) -> Problem: ...
+
+    def __call__(self, field: Any, points: Any) -> Array: ...
+
+    def evaluate(self, expression: Any, points: Any) -> Array: ...
+
+
+def validate(solution: Solved, reference: Reference | None = None, tolerance: float | None = None) -> Report:
+    """Judge a solution by a reference that is computed from the same equations.
+
+    Args:
+        solution: what :func:`solve` returned.
+        reference: ``Exact()``, ``FiniteDifference(order, cells)``, ``Chebyshev(nodes)``; what it leaves open is refined
+            until it is finer than the solution. By default the exact solution if the problem has one, else the cheapest
+            grid that is finer than the solution, else none: then the report has residuals only and is inconclusive.
+        tolerance: the relative L2 error up to which the solution is confirmed; the problem's own by default.
+
+    Raises:
+        ReferenceError: the reference does not fit the problem, cannot be computed, or the exact solution is wrong.
+    """
+    problem = solution.problem
+    tolerance = problem.tolerance if tolerance is None else tolerance
+    if not tolerance > 0:
+        raise ReferenceError(f"validate was given tolerance={tolerance}; expected a relative error > 0, such as 1e-3.")
+    inside, boundary = comparison_points(problem)
+    found, why_none = _reference(solution, reference, inside)
+    errors = {} if found is None else {f: _field_error(solution, f, found, inside=inside, boundary=boundary) for f in problem.fields}
+    residuals = {c.name: residual_rms(solution, c) for c in problem.constraints}
+    verdict, reason = judge(errors, tolerance, why_none=why_none)
+    pictures = pictures_of(problem, inside, solution=lambda f, at: solution(f, _ordered(at, problem)),
+                           reference=None if found is None else found.values)
+    return Report(problem=problem, reference=None if found is None else found.description, errors=errors, residuals=residuals,
+                  tolerance=tolerance, verdict=verdict, reason=reason, pictures=pictures)
+
+
+def comparison_points(problem: Problem) -> tuple[Points, tuple[Points, ...]]:
+    """New points inside, uniform over the interior regions or taken from point sets, and on each boundary region."""
+    inner = [c.region for c in problem.constraints
+             if c.region.domain is None or c.region.dimension == len(c.region.coordinates)]
+    outer = [c.region for c in problem.constraints if c.region not in inner]
+    regions = list(dict.fromkeys(inner)) or list(dict.fromkeys(outer))
+    size = sum(r.measure for r in regions) or 1.0
+    shares = [max(1, round(COMPARED * r.measure / size)) if len(regions) > 1 else COMPARED for r in regions]
+    inside = [r.sample(n, seed=SEED) for r, n in zip(regions, shares, strict=True)]
+    boundary = tuple(r.sample(ON_BOUNDARIES, seed=SEED) for r in dict.fromkeys(outer))
+    return _joined(inside), boundary
+
+
+def residual_rms(solution: Solved, constraint: Constraint) -> float:
+    """Root mean square over new points of |F|, F the vector of a constraint's residuals, in the equation's own unit."""
+    points = constraint.region.sample(COMPARED, seed=SEED + 1)
+    columns: dict[sympy.Symbol, torch.Tensor] = dict(columns_of(points))
+    at = _ordered(points, solution.problem)
+    for p in partials(constraint.residuals):
+        columns[p] = torch.as_tensor(solution.evaluate(p.derivative, at), dtype=torch.float64)
+    values = torch.stack(compile_expressions(constraint.residuals)(columns)).numpy()
+    return float(np.sqrt(np.mean(np.sum(values**2, axis=0))))
+
+
+def _reference(solution: Solved, asked: Reference | None, inside: Points) -> tuple[ReferenceSolution | None, str]:
+    """The reference that judges, or None and why there is none."""
+    problem = solution.problem
+    free = undetermined_constants(problem)
+
+    def difference(field: Field, values: Array) -> float:
+        return _compared(solution(field, _ordered(inside, problem)), values, free_constant=field in free)
+
+    if asked is None and problem.exact is not None and Exact().unfit(problem) is None:
+        asked = Exact()
+    if asked is not None:
+        reason = asked.unfit(problem)
+        if reason:
+            raise ReferenceError(f"{asked} cannot be the reference: {reason}.")
+        return cheapest_finer(asked.refinements(problem), problem, inside, difference=difference), ""
+    candidates = fitting(problem)
+    if not candidates:
+        return None, f"there is no reference ({why_unfit(problem)})"
+    try:
+        return cheapest_finer(candidates, problem, inside, difference=difference), ""
+    except ReferenceError as error:
+        return None, f"no reference could be computed: {error}"
+
+
+def _field_error(solution: Solved, field: Field, reference: ReferenceSolution, *,
+                 inside: Points, boundary: tuple[Points, ...]) -> FieldError:
+    problem = solution.problem
+    values = reference.values(field, inside)
+    difference = np.asarray(solution(field, _ordered(inside, problem))) - values
+    free = field in undetermined_constants(problem)
+    shift = float(difference.mean()) if free else 0.0
+    # a data column travels with its own points: elsewhere such a reference has no values
+    everywhere = () if inside.data else boundary
+    outer = [np.asarray(solution(field, _ordered(p, problem))) - reference.values(field, p) for p in everywhere]
+    largest = float(np.max(np.abs(np.concatenate([difference, *outer]) - shift)))
+    return FieldError(relative_l2=_compared(values + difference, values, free_constant=free), maximum=largest,
+                      reference_error=reference.error[field], up_to_constant=free)
+
+
+def _compared(solution: Array, reference: Array, *, free_constant: bool) -> float:
+    reference = without_mean(reference, free_constant=free_constant)
+    return relative_l2(without_mean(solution, free_constant=free_constant) - reference, reference)
+
+
+def _ordered(points: Points, problem: Problem) -> Array:
+    """Points (n, d) with the columns in the order of ``problem.coordinates``."""
+    return points.values[:, [points.coordinates.index(c) for c in problem.coordinates]]
+
+
+def _joined(parts: list[Points]) -> Points:
+    """Points of several regions as one set, with the data columns that all of them carry."""
+    first = parts[0]
+    shared = [d for d in first.data if all(d in p.data for p in parts)]
+    values = [p.values[:, [p.coordinates.index(c) for c in first.coordinates]] for p in parts]
+    return Points(first.coordinates, np.concatenate(values), None, {d: np.concatenate([p.data[d] for p in parts]) for d in shared})

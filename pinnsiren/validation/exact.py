@@ -1,0 +1,116 @@
+"""The exact solution as a reference, after it has been put into the equations."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+import torch
+
+from pinnsiren.compile import compile_expressions
+from pinnsiren.errors import ReferenceError
+from pinnsiren.partials import Partial, linearise, partials
+from pinnsiren.problem import Constraint, Problem
+from pinnsiren.sampling import Points
+from pinnsiren.symbols import Data, Field, Normal
+from pinnsiren.validation.reference import Array, Reference, ReferenceSolution
+
+SAMPLES = 500
+SEED = 20_260  # of the points at which the exact solution is put into the equations
+LARGEST_RESIDUAL = 1e-8  # relative to the equation's own terms: rounding gives 1e-12, a wrong solution 1e-2
+ROUNDING = 1e-15
+
+
+@dataclass(frozen=True)
+class Exact(Reference):
+    """``problem.exact``, proved: its residuals, compiled from the same equations, vanish at sampled points."""
+
+    def unfit(self, problem: Problem) -> str | None:
+        missing = [f for f in problem.fields if f not in (problem.exact or {})]
+        if missing:
+            return f"the problem gives no exact solution of {', '.join(map(str, missing))}: Problem(…, exact={{u: …}})"
+        return None
+
+    def refinements(self, problem: Problem) -> Iterator[Reference]:
+        yield self
+
+    def cost(self, problem: Problem) -> float:
+        return 0.0
+
+    def compute(self, problem: Problem, points: Points) -> ReferenceSolution:
+        """The exact solution.
+
+        Raises:
+            ReferenceError: an expression is missing, or does not satisfy the equations.
+        """
+        reason = self.unfit(problem)
+        if reason or problem.exact is None:
+            raise ReferenceError(f"no exact reference: {reason}.")
+        exact = problem.exact
+        measured = any(e.has(Data) for e in exact.values())  # data columns cannot be differentiated, hence not proved
+        if not measured:
+            _require_satisfied(problem, exact)
+        return ReferenceSolution(description="the values that travel with the points" if measured else "the exact solution",
+                                 error=dict.fromkeys(problem.fields, ROUNDING),
+                                 values=lambda field, at: _evaluated([exact[field]], columns_of(at))[0], proved=True)
+
+
+def columns_of(points: Points) -> dict[sympy.Symbol, torch.Tensor]:
+    """Coordinates, normals and data of points as float64 columns (n,), by the symbols that equations use."""
+    columns = {c: torch.from_numpy(v.copy()) for c, v in zip(points.coordinates, points.values.T, strict=True)}
+    if points.normals is not None:
+        columns |= {Normal(c): torch.from_numpy(v.copy())
+                    for c, v in zip(points.coordinates, points.normals.T, strict=True)}
+    return columns | {d: torch.as_tensor(v, dtype=torch.float64) for d, v in points.data.items()}
+
+
+def _require_satisfied(problem: Problem, exact: Mapping[Field, sympy.Expr]) -> None:
+    """Feed the exact solution's partials to the compiled residuals at samples of every region."""
+    needed = partials(r for c in problem.constraints for r in c.residuals)
+    derivatives = [_partial_of(exact, p) for p in needed]
+    places, columns = [], []
+    for constraint in problem.constraints:
+        points = constraint.region.sample(SAMPLES, seed=SEED)
+        known = columns_of(points)
+        jet = _evaluated(derivatives, known)
+        places.append(points)
+        columns.append(known | {p: torch.from_numpy(v) for p, v in zip(needed, jet, strict=True)})
+    size = {p: max(_rms(c[p].numpy()) for c in columns) for p in needed}
+    for constraint, points, known in zip(problem.constraints, places, columns, strict=True):
+        for expression in constraint.residuals:
+            _require_zero(expression, constraint, points, columns=known, size=size)
+
+
+def _require_zero(expression: sympy.Expr, constraint: Constraint, points: Points, *,
+                  columns: Mapping[sympy.Symbol, torch.Tensor], size: Mapping[Partial, float]) -> None:
+    """Raise if a residual is not small beside its own terms: F(0), and ∂F/∂(∂^α u) times the usual size of ∂^α u."""
+    slopes = linearise(expression)
+    at_zero = expression.xreplace(dict.fromkeys(slopes, sympy.S.Zero))
+    known = [] if at_zero.has(sympy.zoo, sympy.oo, sympy.nan) else [at_zero]
+    values = _evaluated([expression, *slopes.values(), *known], columns)
+    terms = [_rms(v) * size[p] for v, p in zip(values[1:], slopes, strict=False)] + [_rms(v) for v in values[len(slopes) + 1:]]
+    residual, scale = values[0], max(terms)
+    if _rms(residual) <= LARGEST_RESIDUAL * scale:
+        return
+    worst = int(np.argmax(np.where(np.isfinite(residual), np.abs(residual), np.inf)))
+    place = ", ".join(f"{c} = {v:.4g}" for c, v in zip(points.coordinates, points.values[worst], strict=True))
+    raise ReferenceError(
+        f"problem.exact is wrong: put into '{constraint.name}' it leaves a residual of {_rms(residual):.2g} (root mean "
+        f"square; {residual[worst]:.3g} at {place}) where the equation's terms are of size {scale:.2g}; expected 0. "
+        "Mend the exact solution, or derive the right-hand side from it with sympy.")
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _partial_of(exact: Mapping[Field, sympy.Expr], partial: Partial) -> sympy.Expr:
+    pairs = [(c, k) for c, k in zip(partial.field.coordinates, partial.orders, strict=True) if k]
+    return sympy.diff(exact[partial.field], *pairs) if pairs else exact[partial.field]
+
+
+def _evaluated(expressions: list[sympy.Expr], columns: Mapping[sympy.Symbol, torch.Tensor]) -> Array:
+    """Expressions (k,) at n points: (k, n) float64."""
+    if not expressions:
+        return np.empty((0, len(next(iter(columns.values())))))
+    return torch.stack(compile_expressions(expressions)(columns)).numpy()

@@ -1,0 +1,154 @@
+"""The report's figure: solution, reference and their difference side by side."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pinnsiren.check import undetermined_constants
+from pinnsiren.domains.domain import Domain
+from pinnsiren.problem import Problem
+from pinnsiren.sampling import Points
+from pinnsiren.symbols import Field
+from pinnsiren.validation.reference import Array, without_mean
+
+Values = Callable[[Field, Points], Array]
+
+LINE = 401  # points of a one-dimensional picture
+SIDE = 121  # points along each side of a two-dimensional one
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One field on a line, a plane through the middle of the domain, or a set of points.
+
+    Attributes:
+        title: the field and where the slice lies.
+        labels: one or two coordinate names.
+        places: (n, 1) or (n, 2) where the values are.
+        solution: (n,), NaN outside the domain.
+        reference: (n,) or None.
+        shape: of the regular grid that the places make, or None if they are scattered.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    places: Array
+    solution: Array
+    reference: Array | None
+    shape: tuple[int, ...] | None
+
+
+def pictures_of(problem: Problem, scattered: Points, *, solution: Values, reference: Values | None) -> tuple[Picture, ...]:
+    """One picture for each field and slice; scattered points where the problem has no domain to slice.
+
+    A field that is known up to a constant is shown with mean zero.
+    """
+    domain = next((c.region.domain for c in problem.constraints if c.region.domain is not None), None)
+    free = undetermined_constants(problem)
+    pictures = []
+    for field in problem.fields:
+        for slice_ in [_scattered(scattered)] if domain is None or scattered.data else _slices(domain):
+            values = [None if call is None else _masked(call(field, slice_.points), slice_.inside, free_constant=field in free)
+                      for call in (solution, reference)]
+            if values[0] is not None:
+                pictures.append(Picture(f"{field.name}{slice_.where}", tuple(map(str, slice_.along)), slice_.places,
+                                        values[0], values[1], slice_.shape))
+    return tuple(pictures)
+
+
+def draw(pictures: Sequence[Picture]) -> Figure:
+    """A row for each picture: solution, reference, |difference|; only the solution where there is no reference."""
+    panels = 1 if all(p.reference is None for p in pictures) else 3
+    figure = Figure(figsize=(4.2 * panels, 3.5 * max(1, len(pictures))), layout="constrained")
+    axes = figure.subplots(max(1, len(pictures)), panels, squeeze=False)
+    if not pictures:
+        axes[0, 0].text(0.5, 0.5, "nothing to draw: the points have more than two coordinates", ha="center", wrap=True)
+        axes[0, 0].set_axis_off()
+    for row, picture in zip(axes, pictures, strict=False):
+        draw_one = _draw_lines if picture.places.shape[1] == 1 else _draw_images
+        draw_one(list(row), picture)
+        for panel in row:
+            panel.set_xlabel(picture.labels[0])
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    points: Points
+    along: tuple[object, ...]
+    inside: Array
+    shape: tuple[int, ...] | None
+    where: str = ""
+
+    @property
+    def places(self) -> Array:
+        return self.points.values[:, [self.points.coordinates.index(c) for c in self.along]]
+
+
+def _scattered(points: Points) -> _Slice:
+    return _Slice(points, points.coordinates[:2], np.ones(len(points), bool), None)
+
+
+def _slices(domain: Domain) -> list[_Slice]:
+    """The line, the square, or the planes through the middle of the bounding box: three in space, one beyond."""
+    coordinates, bounds = domain.coordinates, np.asarray(domain.bounds, float)
+    pairs = list(combinations(range(len(coordinates)), min(2, len(coordinates))))
+    slices = []
+    for along in pairs if len(coordinates) <= 3 else pairs[:1]:
+        count = LINE if len(along) == 1 else SIDE
+        mesh = np.meshgrid(*[np.linspace(*bounds[i], count) for i in along], indexing="ij")
+        values = np.tile(bounds.mean(axis=1), (mesh[0].size, 1))
+        values[:, along] = np.stack([m.ravel() for m in mesh], axis=1)
+        fixed = ", ".join(f"{c} = {bounds[i].mean():g}" for i, c in enumerate(coordinates) if i not in along)
+        inside = domain.contains(values, 1e-9 * float(np.ptp(bounds, axis=1).max()))
+        slices.append(_Slice(Points(coordinates, values), tuple(coordinates[i] for i in along), inside,
+                             mesh[0].shape, f" at {fixed}" if fixed else ""))
+    return slices
+
+
+def _masked(values: Array, inside: Array, *, free_constant: bool) -> Array:
+    shown = np.full(len(values), np.nan)
+    shown[inside] = without_mean(np.asarray(values)[inside], free_constant=free_constant)
+    return shown
+
+
+def _draw_lines(row: list[Axes], picture: Picture) -> None:
+    x = picture.places[:, 0]
+    order = np.argsort(x)
+    shown = [("solution", picture.solution), ("reference", picture.reference)]
+    if picture.reference is not None:
+        shown.append(("|solution − reference|", np.abs(picture.solution - picture.reference)))
+    for panel, (name, values) in zip(row, shown, strict=False):
+        if values is not None:
+            panel.plot(x[order], values[order], color="tab:red" if "|" in name else "tab:blue")
+        panel.set_title(f"{picture.title}: {name}")
+        panel.grid(alpha=0.3)
+
+
+def _draw_images(row: list[Axes], picture: Picture) -> None:
+    values = [v[np.isfinite(v)] for v in (picture.solution, picture.reference) if v is not None]
+    low, high = float(np.min(np.concatenate(values))), float(np.max(np.concatenate(values)))
+    _draw_map(row[0], picture, "solution", picture.solution, colours="viridis", limits=(low, high))
+    if picture.reference is not None:
+        _draw_map(row[1], picture, "reference", picture.reference, colours="viridis", limits=(low, high))
+        _draw_map(row[2], picture, "|solution − reference|", np.abs(picture.solution - picture.reference),
+                  colours="magma", limits=None)
+
+
+def _draw_map(panel: Axes, picture: Picture, name: str, values: Array, *,
+              colours: str, limits: tuple[float, float] | None) -> None:
+    x, y = picture.places.T
+    low, high = limits or (0.0, float(np.nanmax(values)))
+    if picture.shape is None:
+        drawn = panel.scatter(x, y, c=values, s=4, cmap=colours, vmin=low, vmax=high)
+    else:
+        drawn = panel.pcolormesh(*(v.reshape(picture.shape) for v in (x, y, np.ma.masked_invalid(values))),
+                                 cmap=colours, vmin=low, vmax=high, shading="gouraud" if np.isfinite(values).all() else "nearest")
+    panel.set_title(f"{picture.title}: {name}")
+    panel.set_ylabel(picture.labels[1])
+    panel.set_aspect("equal" if 1 / 3 < np.ptp(x) / np.ptp(y) < 3 else "auto")
+    panel.figure.colorbar(drawn, ax=panel, shrink=0.85)

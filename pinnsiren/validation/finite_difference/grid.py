@@ -1,0 +1,96 @@
+"""A tensor grid on a box: nodes, faces, mixed partial derivatives as Kronecker products, interpolation."""
+
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from pinnsiren.validation.finite_difference.stencils import Array, Grid1D, chebyshev_axis, uniform_axis
+
+LARGEST_GATHER = 2_000_000  # numbers held at once while interpolating: 16 MB
+
+
+@dataclass(frozen=True)
+class Face:
+    """The side of a box where one coordinate has its lower or upper value."""
+
+    axis: int
+    upper: bool
+
+    def normal(self, dimension: int) -> Array:
+        """The outward unit normal (d,)."""
+        normal = np.zeros(dimension)
+        normal[self.axis] = 1 if self.upper else -1
+        return normal
+
+
+@dataclass(frozen=True, eq=False)
+class TensorGrid:
+    """The product of d one-dimensional grids; node arrays run with the last axis fastest (C order)."""
+
+    axes: tuple[Grid1D, ...]
+
+    @property
+    def dimension(self) -> int:
+        return len(self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(a) for a in self.axes)
+
+    def __len__(self) -> int:
+        return int(np.prod(self.shape))
+
+    @cached_property
+    def nodes(self) -> Array:
+        """(N, d) in the coordinates' units."""
+        return np.stack([m.ravel() for m in np.meshgrid(*[a.nodes for a in self.axes], indexing="ij")], axis=1)
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        return tuple(Face(axis, upper) for axis in range(self.dimension) for upper in (False, True))
+
+    def on_face(self, face: Face) -> npt.NDArray[np.bool_]:
+        """(N,) which nodes lie on a face, its edges and corners included."""
+        last = self.shape[face.axis] - 1
+        index = np.indices(self.shape)[face.axis].ravel()
+        mask: npt.NDArray[np.bool_] = index == (last if face.upper else 0)
+        return mask
+
+    def partial(self, orders: tuple[int, ...], accuracy: int | None = None) -> sparse.csr_matrix:
+        """∂^α as an (N, N) matrix: the Kronecker product of one-dimensional derivatives, one order for each axis."""
+        matrices = [axis.derivative(k, accuracy) for axis, k in zip(self.axes, orders, strict=True)]
+        return reduce(lambda a, b: sparse.kron(a, b, format="csr"), matrices)
+
+    def interpolate(self, values: Array, points: Array) -> Array:
+        """Values (m,) at points (m, d) of the box from values (N,) at the nodes, by tensor Lagrange interpolation."""
+        windows = [axis.interpolation(points[:, i]) for i, axis in enumerate(self.axes)]
+        size = int(np.prod([w.shape[1] for _, w in windows]))
+        chunk = max(1, LARGEST_GATHER // size)
+        pieces = [self._gather(values.reshape(self.shape), [(s[i:i + chunk], w[i:i + chunk]) for s, w in windows])
+                  for i in range(0, len(points), chunk)]
+        return np.concatenate(pieces) if pieces else np.empty(0)
+
+    def _gather(self, values: Array, windows: list[tuple[npt.NDArray[np.intp], Array]]) -> Array:
+        index = []
+        for axis, (start, weights) in enumerate(windows):
+            shape = [len(start)] + [1] * self.dimension
+            shape[axis + 1] = weights.shape[1]
+            index.append((start[:, None] + np.arange(weights.shape[1])).reshape(shape))
+        found = values[tuple(index)]
+        for _, weights in reversed(windows):  # the last axis first: each contraction removes it
+            extra = (1,) * (found.ndim - 2)
+            found = (found * weights.reshape(len(weights), *extra, -1)).sum(axis=-1)
+        return found
+
+
+def uniform_grid(bounds: Array, cells: int, order: int) -> TensorGrid:
+    """The same number of cells along every axis of bounds (d, 2), with finite differences of order 2, 4 or 6."""
+    return TensorGrid(tuple(uniform_axis(float(a), float(b), cells, order) for a, b in bounds))
+
+
+def chebyshev_grid(bounds: Array, nodes: int) -> TensorGrid:
+    """The same number of Chebyshev points along every axis of bounds (d, 2)."""
+    return TensorGrid(tuple(chebyshev_axis(float(a), float(b), nodes) for a, b in bounds))

@@ -1,0 +1,195 @@
+"""One axis of a grid: its nodes, and sparse matrices that differentiate on them to a chosen order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.special import comb
+
+from pinnsiren.errors import ReferenceError
+
+Array = npt.NDArray[np.float64]
+
+ORDERS = (2, 4, 6)
+HIGHEST_DERIVATIVE = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Grid1D:
+    """Nodes of one axis with the rule that differentiates on them. Lengths in the coordinate's own unit.
+
+    Attributes:
+        nodes: (n,) increasing; the first and the last are the ends of the interval.
+        positions: (n,) the same nodes as integers (uniform grid) or on [−1, 1] (Chebyshev), free of rounding by low and high.
+        scale: length of one unit of ``positions``.
+        order: 2, 4 or 6 for finite differences; None for Chebyshev collocation (spectral).
+    """
+
+    nodes: Array
+    positions: Array
+    scale: float
+    order: int | None
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def derivative(self, k: int, accuracy: int | None = None) -> sparse.csr_matrix:
+        """The (n, n) matrix of d^k/dx^k, 0 ≤ k ≤ 4.
+
+        Finite differences: centred inside, one-sided with the same order of accuracy where the centred stencil does not fit.
+
+        Args:
+            accuracy: order of finite differences to use on these nodes in place of the axis's own rule.
+        Raises:
+            ReferenceError: k is above 4, or the axis has fewer nodes than the stencil.
+        """
+        if k == 0:
+            return sparse.identity(len(self), format="csr")
+        if not 0 < k <= HIGHEST_DERIVATIVE:
+            raise ReferenceError(f"a derivative of order {k} was asked of a grid; grids give orders 0 to {HIGHEST_DERIVATIVE}.")
+        order = accuracy or self.order
+        if order is None:
+            return sparse.csr_matrix(_chebyshev_matrix(len(self), k) / self.scale**k)
+        return _stencil_matrix(self.positions, k, order) / self.scale**k
+
+    def interpolation(self, points: Array) -> tuple[npt.NDArray[np.intp], Array]:
+        """Lagrange weights at points of the interval.
+
+        All nodes for Chebyshev; for finite differences of order p the p + 2 nearest nodes, so that the interpolation's
+        error h^(p+2) does not spoil the scheme's h^p.
+
+        Args:
+            points: (m,) in the coordinate's unit.
+        Returns:
+            the first node of each point's window (m,), and the weights (m, w) of its w nodes.
+        """
+        width = len(self) if self.order is None else min(self.order + 2, len(self))
+        places = self.positions[0] + (points - self.nodes[0]) / self.scale
+        left = np.searchsorted(self.nodes, points, side="right") - width // 2
+        start = np.clip(left, 0, len(self) - width)
+        windows = self.positions[start[:, None] + np.arange(width)]
+        return start, _lagrange(places, windows, _barycentric_weights(width, spectral=self.order is None))
+
+
+def uniform_axis(low: float, high: float, cells: int, order: int) -> Grid1D:
+    """cells + 1 equidistant nodes of [low, high] with finite differences of order 2, 4 or 6.
+
+    Raises:
+        ReferenceError: another order, or too few cells for the order.
+    """
+    if order not in ORDERS:
+        raise ReferenceError(f"finite differences of order {order!r}; expected one of {ORDERS}.")
+    if cells < order + 2:
+        raise ReferenceError(f"finite differences of order {order} on {cells} cells; expected at least {order + 2} cells.")
+    steps = np.arange(cells + 1, dtype=np.float64)
+    return Grid1D(np.linspace(low, high, cells + 1), steps, (high - low) / cells, order)
+
+
+def chebyshev_axis(low: float, high: float, nodes: int) -> Grid1D:
+    """Chebyshev extreme points x_j = −cos(πj/(n−1)) mapped to [low, high], with spectral collocation.
+
+    Raises:
+        ReferenceError: fewer than 4 nodes.
+    """
+    if nodes < 4:
+        raise ReferenceError(f"Chebyshev collocation on {nodes} nodes; expected at least 4.")
+    positions = -np.sin(np.pi * np.arange(nodes - 1, -nodes, -2) / (2 * (nodes - 1)))
+    mapped = (low + high) / 2 + (high - low) / 2 * positions
+    mapped[0], mapped[-1] = low, high
+    return Grid1D(mapped, positions, (high - low) / 2, None)
+
+
+def fornberg_weights(offsets: Array, highest: int) -> Array:
+    """Weights that give f(0), f'(0), …, f^(highest)(0) from values at nodes, exact for polynomials of degree w − 1.
+
+    Args:
+        offsets: (rows, w) positions of each row's w nodes relative to the point of differentiation.
+        highest: largest derivative.
+    Returns:
+        (rows, highest + 1, w).
+    Reference: Fornberg, Generation of finite difference formulas on arbitrarily spaced grids, Math. Comp. 51 (1988).
+    """
+    rows, width = offsets.shape
+    weights = np.zeros((rows, width, highest + 1))
+    weights[:, 0, 0] = 1
+    orders = np.arange(highest + 1)
+    before = np.ones(rows)
+    for i in range(1, width):
+        product = np.prod(offsets[:, i, None] - offsets[:, :i], axis=1)
+        newest = orders * _shifted(weights[:, i - 1]) - offsets[:, i - 1, None] * weights[:, i - 1]
+        for j in range(i):
+            gap = (offsets[:, i] - offsets[:, j])[:, None]
+            weights[:, j] = (offsets[:, i, None] * weights[:, j] - orders * _shifted(weights[:, j])) / gap
+        weights[:, i] = (before / product)[:, None] * newest
+        before = product
+    return weights.transpose(0, 2, 1)
+
+
+def _shifted(rows: Array) -> Array:
+    """Each row moved one place to the right: the weights of the derivative one order lower."""
+    return np.concatenate([np.zeros((len(rows), 1)), rows[:, :-1]], axis=1)
+
+
+def _stencil_matrix(positions: Array, k: int, accuracy: int) -> sparse.csr_matrix:
+    """d^k/dx^k on uniform positions: centred where it fits, else the k + p nodes nearest to the end."""
+    n = len(positions)
+    centred = 2 * ((k + 1) // 2) - 1 + accuracy
+    one_sided = k + accuracy
+    if n < max(centred, one_sided):
+        raise ReferenceError(f"{n} nodes are too few for the derivative of order {k} to accuracy {accuracy}: "
+                             f"expected at least {max(centred, one_sided)}.")
+    rows = np.arange(n)
+    half = centred // 2
+    fits = (rows >= half) & (rows < n - half)
+    parts = []
+    for chosen, start, width in ((rows[fits], rows[fits] - half, centred),
+                                 (rows[~fits], np.where(rows[~fits] < half, 0, n - one_sided), one_sided)):
+        columns = start[:, None] + np.arange(width)
+        weights = fornberg_weights(positions[columns] - positions[chosen, None], k)[:, k]
+        where = (np.repeat(chosen, width), columns.ravel())
+        parts.append(sparse.coo_matrix((weights.ravel(), where), shape=(n, n)))
+    return (parts[0] + parts[1]).tocsr()
+
+
+def _chebyshev_matrix(n: int, k: int) -> Array:
+    """d^k/dx^k at x_j = −cos(πj/(n−1)), with differences from a product of sines and row sums set to zero exactly.
+
+    Reference: Weideman & Reddy, A MATLAB differentiation matrix suite, ACM TOMS 26 (2000); Welfert's recursion.
+    """
+    angles = np.pi * np.arange(n) / (n - 1)
+    gaps = 2 * np.sin((angles[:, None] + angles) / 2) * np.sin((angles[:, None] - angles) / 2)
+    top = n // 2  # the upper half by symmetry: sin near π loses digits
+    gaps[n - top:] = -np.flip(gaps[:top])
+    np.fill_diagonal(gaps, 1)
+    ends = np.where((np.arange(n) == 0) | (np.arange(n) == n - 1), 2.0, 1.0) * (-1.0) ** np.arange(n)
+    ratio = ends[:, None] / ends
+    matrix = np.eye(n)
+    for order in range(1, k + 1):
+        matrix = order * (ratio * np.diag(matrix)[:, None] - matrix) / gaps
+        np.fill_diagonal(matrix, 0)
+        np.fill_diagonal(matrix, -matrix.sum(axis=1))
+    return matrix
+
+
+def _barycentric_weights(width: int, *, spectral: bool) -> Array:
+    """Weights of the barycentric formula on Chebyshev extreme points or on equidistant ones (any common factor).
+
+    Reference: Berrut & Trefethen, Barycentric Lagrange interpolation, SIAM Review 46 (2004), (5.1) and (5.4).
+    """
+    signs = (-1.0) ** np.arange(width)
+    if not spectral:
+        return signs * comb(width - 1, np.arange(width))
+    signs[[0, -1]] /= 2
+    return signs
+
+
+def _lagrange(places: Array, windows: Array, weights: Array) -> Array:
+    """Values (m, w) at places (m,) of the Lagrange polynomials on each place's own w nodes (m, w)."""
+    gaps = places[:, None] - windows
+    hit = gaps == 0
+    terms = weights / np.where(hit, 1, gaps)
+    values: Array = terms / terms.sum(axis=1, keepdims=True)
+    on_node = hit.any(axis=1)
+    values[on_node] = hit[on_node]
+    return values

@@ -1,0 +1,69 @@
+"""What a reference is: a second way to the solution, with an honest estimate of its own error."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pinnsiren.problem import Problem
+from pinnsiren.sampling import Points
+from pinnsiren.symbols import Field
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ReferenceSolution:
+    """A computed reference.
+
+    Attributes:
+        description: how it was computed, for a reader: "finite differences of order 4 on 64 × 64 cells".
+        error: the reference's own relative L2 error for each field; dimensionless.
+        values: values(field, points) gives (n,) at any points of the domain.
+        proved: whether it was put into the equations and satisfies them, so that no second reference is needed.
+    """
+
+    description: str
+    error: Mapping[Field, float]
+    values: Callable[[Field, Points], Array]
+    proved: bool = False
+
+
+class Reference(ABC):
+    """How to compute a reference. Each kind is a frozen dataclass in a file of this folder, found without a list.
+
+    A reference never sees the solution that it judges.
+    """
+
+    @abstractmethod
+    def unfit(self, problem: Problem) -> str | None:
+        """Why this reference cannot be computed for a problem, with what would make it possible; None when it can."""
+
+    @abstractmethod
+    def refinements(self, problem: Problem) -> Iterator["Reference"]:
+        """Itself with everything the user left open decided, from cheap to accurate."""
+
+    @abstractmethod
+    def cost(self, problem: Problem) -> float:
+        """Rough seconds on one core of a reference with everything decided: the order in which references are tried."""
+
+    @abstractmethod
+    def compute(self, problem: Problem, points: Points) -> ReferenceSolution:
+        """The reference solution of a problem, with its error estimated at interior points.
+
+        Raises:
+            ReferenceError: the problem does not fit, or the computation failed; the message says how to mend it.
+        """
+
+
+def relative_l2(difference: Array, values: Array) -> float:
+    """‖difference‖₂ / ‖values‖₂, or the root mean square of the difference when the values are all zero."""
+    size = float(np.sqrt(np.mean(values**2)))
+    return float(np.sqrt(np.mean(difference**2))) / (size or 1.0)
+
+
+def without_mean(values: Array, *, free_constant: bool) -> Array:
+    """Values less their mean, for a field that the equations fix only up to a constant; else unchanged."""
+    return values - values.mean() if free_constant else values

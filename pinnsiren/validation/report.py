@@ -1,0 +1,143 @@
+"""What validation found, and its verdict: plain data that prints, plots, and turns into a page or a dictionary."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from pinnsiren.problem import Problem
+from pinnsiren.symbols import Field
+from pinnsiren.validation.figure import Picture, draw
+from pinnsiren.validation.page import Row, html_page, write_whole
+
+
+class Verdict(StrEnum):
+    """What a report concludes. A string: ``report.verdict == "confirmed"``."""
+
+    CONFIRMED = "confirmed"
+    INCONCLUSIVE = "inconclusive"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """How far one field is from the reference.
+
+    Attributes:
+        relative_l2: ‖u − u_ref‖₂ / ‖u_ref‖₂ over points inside that were never trained on (‖u‖₂ itself if u_ref = 0).
+        maximum: max |u − u_ref| there and on the boundaries, in the field's own unit.
+        reference_error: the reference's own relative L2 error.
+        up_to_constant: whether the equations leave a constant free, and it was removed before comparing.
+    """
+
+    relative_l2: float
+    maximum: float
+    reference_error: float
+    up_to_constant: bool = False
+
+    @property
+    def claim(self) -> float:
+        """The accuracy that may be claimed: never below the reference's own error."""
+        return max(self.relative_l2, self.reference_error) if math.isfinite(self.relative_l2) else math.inf
+
+    def __str__(self) -> str:
+        constant = " up to a constant" if self.up_to_constant else ""
+        if not math.isfinite(self.relative_l2):
+            return "has values that are not finite"
+        if self.relative_l2 <= self.reference_error:
+            return f"agrees{constant} to {self.claim:.1e}, which is the reference's own error"
+        return f"differs{constant} by {self.relative_l2:.1e} (the reference's own error is {self.reference_error:.1e})"
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """How far to trust a solution.
+
+    Attributes:
+        reference: how the reference was computed, or None if there was none.
+        errors: for each field its distance from the reference; empty without a reference.
+        residuals: for each constraint's name the root mean square of its residual at points never trained on.
+        tolerance: the relative L2 error up to which the solution is confirmed; dimensionless.
+        verdict: "confirmed", "inconclusive" or "rejected".
+        reason: one sentence that says why.
+        pictures: what :meth:`plot` draws.
+    """
+
+    problem: Problem
+    reference: str | None
+    errors: Mapping[Field, FieldError]
+    residuals: Mapping[str, float]
+    tolerance: float
+    verdict: Verdict
+    reason: str
+    pictures: tuple[Picture, ...] = field(repr=False, default=())
+
+    @property
+    def reference_error(self) -> float:
+        """The reference's own relative L2 error, the largest over the fields; NaN without a reference."""
+        return max((e.reference_error for e in self.errors.values()), default=math.nan)
+
+    def plot(self) -> Figure:
+        """Solution, reference and |difference| side by side for each field: lines, maps, or slices through the middle."""
+        return draw(self.pictures)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pictures, ready for JSON; numbers that are not finite become None."""
+        return {
+            "problem": self.problem.name, "verdict": str(self.verdict), "reason": self.reason, "tolerance": self.tolerance,
+            "reference": self.reference, "reference_error": _finite(self.reference_error),
+            "errors": {f.name: {"relative_l2": _finite(e.relative_l2), "maximum": _finite(e.maximum),
+                                "reference_error": _finite(e.reference_error), "claim": _finite(e.claim),
+                                "up_to_constant": e.up_to_constant} for f, e in self.errors.items()},
+            "residuals": {name: _finite(r) for name, r in self.residuals.items()},
+        }
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write a self-contained page (verdict, equations, tables, pictures) and return its path.
+
+        Raises:
+            StorageError: the page cannot be written there.
+        """
+        errors: list[Row] = [(f.name, f"{e.relative_l2:.2e}", f"{e.maximum:.2e}", f"{e.reference_error:.1e}") for f, e in self.errors.items()]
+        tables: list[tuple[str, Row, list[Row]]] = [
+            (f"Against {self.reference}", ("field", "relative L2", "maximum", "reference's own error"), errors),
+            ("Residuals at points never trained on", ("equation", "root mean square"),
+             [(name, f"{value:.2e}") for name, value in self.residuals.items()])]
+        path = Path(path)
+        write_whole(path, html_page(self.problem, verdict=str(self.verdict), reason=self.reason, tables=tables, figure=self.plot()))
+        return path
+
+    def __str__(self) -> str:
+        lines = [f"{self.problem.name or 'problem'}: {str(self.verdict).upper()}", f"  {self.reason}"]
+        lines.append(f"  reference   {self.reference or 'none'}")
+        for f, e in self.errors.items():
+            lines.append(f"  {f.name:<11} relative L2 error {e.relative_l2:.1e}   maximum {e.maximum:.1e}   "
+                         f"reference's own error {e.reference_error:.1e}")
+        lines += [f"  residual    {value:.1e} on {name} (root mean square)" for name, value in self.residuals.items()]
+        return "\n".join(lines)
+
+
+def judge(errors: Mapping[Field, FieldError], tolerance: float, *, why_none: str = "") -> tuple[Verdict, str]:
+    """The verdict and a sentence why.
+
+    With error e, the reference's own error δ and tolerance τ, for every field: confirmed if e + δ ≤ τ; for any field:
+    rejected if e − δ > τ or e is not finite; else inconclusive, for the reference cannot tell.
+    """
+    if not errors:
+        return Verdict.INCONCLUSIVE, f"Only residuals are known: {why_none}."
+    for f, e in errors.items():
+        if not math.isfinite(e.relative_l2) or e.relative_l2 - e.reference_error > tolerance:
+            return Verdict.REJECTED, f"{f.name} {e}; the tolerance is {tolerance:.1e}."
+    sentence = "; ".join(f"{f.name} {e}" for f, e in errors.items())
+    if all(e.relative_l2 + e.reference_error <= tolerance for e in errors.values()):
+        return Verdict.CONFIRMED, f"{sentence}; the tolerance is {tolerance:.1e}."
+    return Verdict.INCONCLUSIVE, (f"{sentence}; with a tolerance of {tolerance:.1e} the reference cannot tell. Take a finer one, "
+                                  "such as ps.Chebyshev(nodes), or a larger tolerance.")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
