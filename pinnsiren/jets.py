@@ -191,9 +191,9 @@ def operator_weights(channels: Channels, coefficients: Sequence[Tensor], like: T
         if tensor.requires_grad:
             raise EquationError("the coefficients of an operator ask for a gradient, which its collapsed channel cannot "
                                 "give; carry its second partials one by one, or detach the coefficients.")
-        # Numbers spare a pass over memory for every pair; one point counts as many, so that shapes stay unambiguous.
-        weights.append(tuple(tensor[:, 0].tolist()) if tensor.shape[1] == 1
-                       else tuple(tensor.to(like).unsqueeze(2).unbind(0)))
+        # As numbers, constants spare a pass over memory for every pair; torch.compile cannot follow them there.
+        constant = tensor.shape[1] == 1 and not torch.compiler.is_compiling()
+        weights.append(tuple(tensor[:, 0].tolist() if constant else tensor.to(like).unsqueeze(2).unbind(0)))
     return tuple(weights)
 
 

@@ -152,7 +152,7 @@ def unit_points(n: int, dimension: int, *, seed: int | Sequence[int] = 0, method
     Returns:
         (n, dimension) float64. A longer sample of the same seed continues a shorter one, except for a grid.
     """
-    if method == "grid":
+    if method == "grid" and dimension:
         cells = _cells(n, dimension)
         if cells**dimension >= 2**63:
             raise DomainError(f"a grid in {dimension} dimensions has too many cells to count; use method 'sobol'.")
@@ -208,7 +208,7 @@ def draw(chart: Chart, n: int, fraction: float, *,
     """
     if chart.keep is None:
         return chart.place(unit_points(n, chart.dimension, seed=seed, method=method))
-    if method == "grid":
+    if method == "grid" and chart.dimension:
         return _draw_grid(chart, n, fraction)
     wanted = int(1.1 * n / fraction) + 16
     size = min(1 << (wanted - 1).bit_length(), _MOST_IN_A_BATCH)
@@ -255,8 +255,6 @@ def _batches(dimension: int, seed: int | Sequence[int], method: str, size: int) 
 
 def _cells(n: int, dimension: int) -> int:
     """The least k with k^m ≥ n."""
-    if dimension == 0:
-        return 1
     k = round(n ** (1 / dimension))
     return k if k**dimension >= n else k + 1
 
@@ -271,7 +269,7 @@ def _midpoints(indices: NDArray[np.int64], cells: int, dimension: int) -> Array:
 
 
 def _thinned(many: int, n: int) -> NDArray[np.int64]:
-    """n evenly spread indices below ``many``; for a single point (many = 1) the same one n times."""
+    """n evenly spread indices below ``many``."""
     return np.array([(2 * i + 1) * many // (2 * n) for i in range(n)], dtype=np.int64)
 
 

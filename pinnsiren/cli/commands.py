@@ -80,13 +80,14 @@ def _validate(solution: Solution, folder: Path) -> int:
         print(f"pinnsiren: not validated: {error}", file=sys.stderr)
         return NOT_VALIDATED
     except KeyboardInterrupt:
-        print(f"pinnsiren: the solution is saved, its validation was interrupted; `pinnsiren validate {folder}` does it",
-              file=sys.stderr)
+        print("pinnsiren: the solution is saved, its validation was interrupted; "
+              f"`pinnsiren validate {folder}` does it", file=sys.stderr)
         return NOT_VALIDATED
     print(report)
     report.to_html(folder / "report.html")
     report.plot().savefig(folder / "report.png", dpi=DPI)
-    (folder / "report.json").write_text(json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    told = json.dumps(report.to_dict(), indent=2, allow_nan=False)
+    (folder / "report.json").write_text(told + "\n", encoding="utf-8")
     print(f"wrote {folder / 'report.html'}, report.png and report.json")
     return OK if report.verdict == "confirmed" else NOT_VALIDATED
 
@@ -104,9 +105,9 @@ def _require_writable(folder: Path) -> None:
 
 
 def _write_history(history: History, path: Path) -> None:
-    names = list(history.residuals)
+    residuals = history.residuals
+    columns = (history.seconds, history.phases, history.loss, history.measure, *residuals.values())
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["iteration", "seconds", "phase", "loss", "measure", *(f"residual {name}" for name in names)])
-        columns = (history.seconds, history.phases, history.loss, history.measure, *(history.residuals[n] for n in names))
+        rows.writerow(["iteration", "seconds", "phase", "loss", "measure", *(f"residual {name}" for name in residuals)])
         rows.writerows([k, *row] for k, row in enumerate(zip(*columns, strict=True), start=1))

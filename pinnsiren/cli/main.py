@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from pinnsiren.cli import commands
 from pinnsiren.errors import PinnsirenError
@@ -48,12 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    top = OneLineParser(prog="pinnsiren", description="Solve boundary-value problems by neural fields, and validate them.")
-    debug = argparse.ArgumentParser(add_help=False)
+    top = OneLineParser(prog="pinnsiren", description="Solve boundary-value problems by neural fields, and say how "
+                                                      "far to trust the result.")
+    debug = OneLineParser(add_help=False)
     debug.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     verbs.add_parser("list", parents=[debug], help="the problems of the catalogue and their settings")
-    _add_solve(verbs.add_parser("solve", parents=[debug], help="solve a problem, validate it, and write everything to a folder"))
+    _add_solve(verbs.add_parser("solve", parents=[debug], help="solve a problem, validate it, write all to a folder"))
     for name, text in (("validate", "judge a saved solution against a reference"), ("plot", "draw a saved solution")):
         verb = verbs.add_parser(name, parents=[debug], help=text)
         verb.add_argument("folder", metavar="DIR", type=Path, help="a folder that `pinnsiren solve --out DIR` wrote")
@@ -62,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_solve(solve: argparse.ArgumentParser) -> None:
     solve.add_argument("problem", metavar="NAME", help="a catalogue problem, or path/to/file.py:function")
-    solve.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for solution, pictures and report")
+    solve.add_argument("--out", metavar="DIR", type=Path, required=True,
+                       help="the folder for the solution, its pictures and its report")
     solve.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
                        help="an argument of the problem's function or one of its parameters; may be repeated")
     solve.add_argument("--seed", type=_natural, default=0, help="same seed, same machine: same result (default 0)")
@@ -90,7 +92,8 @@ def _tell(message: object) -> None:
     print(f"pinnsiren: {' '.join(str(message).split())}", file=sys.stderr)
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int,
+                  file: TextIO | None = None, line: str | None = None) -> None:
     _tell(f"warning: {message}")
 
 

@@ -90,7 +90,8 @@ def _parameters(maker: Maker) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(maker, eval_str=True).parameters
     except Exception as error:  # an annotation is an expression like any other
-        raise ProblemError(f"the annotations of {maker.__name__} cannot be read: {type(error).__name__}: {error}.") from error
+        raise ProblemError(f"the annotations of {maker.__name__} cannot be read: {type(error).__name__}: "
+                           f"{error}.") from error
 
 
 def _called(maker: Maker, name: str, arguments: Mapping[str, Any]) -> Problem:
@@ -177,8 +178,9 @@ def _with_parameters(problem: Problem, values: Mapping[str, float]) -> Problem:
 
     def changed(c: Constraint) -> Constraint:
         equation = replace(c.equation, lhs=_replaced(c.equation.lhs, new), rhs=_replaced(c.equation.rhs, new))
-        where = isinstance(c.region, Where)
-        region = replace(c.region, condition=c.region.condition.xreplace(new)) if where else c.region
+        region = c.region
+        if isinstance(region, Where):
+            region = replace(region, condition=region.condition.xreplace(new))
         return replace(c, equation=equation, region=region)
 
     exact = None if problem.exact is None else {f: e.xreplace(new) for f, e in problem.exact.items()}

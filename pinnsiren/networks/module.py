@@ -74,7 +74,7 @@ class ModuleTrace(Trace):
             seeds = nn.functional.one_hot(chosen, n).to(contracted.dtype)
             gradients = torch.autograd.grad(contracted, self._parameters, seeds, retain_graph=True, allow_unused=True,
                                             materialize_grads=True, is_grads_batched=True)
-            rows[chosen] = torch.cat([g.flatten(1) for g in gradients], dim=1)
+            rows[chosen] = torch.cat([g.reshape(len(chosen), -1) for g in gradients], dim=1)
         return rows
 
 

@@ -67,12 +67,16 @@ class Network(nn.Module, ABC):
         """Raise unless points and channels fit this network.
 
         Raises:
-            DataError: points of another shape, or that ask for a gradient.
+            DataError: points of another shape, dtype or device, or that ask for a gradient.
             EquationError: channels over another number of coordinates.
         """
         if points.dim() != 2 or points.shape[1] != self.inputs:
             raise DataError(f"{type(self).__name__} was given points of shape {tuple(points.shape)}; "
                             f"expected (n, {self.inputs}), one column a coordinate.")
+        own = next(self.parameters(), points)
+        if points.dtype != own.dtype or points.device != own.device:
+            raise DataError(f"{type(self).__name__} was given points on {points.device} in {points.dtype}; its parameters "
+                            f"are {own.dtype} on {own.device}. Move one to the other with .to().")
         if points.requires_grad and torch.is_grad_enabled():
             raise DataError("the points ask for a gradient, but a jet is differentiable in the parameters only; detach "
                             "them, and name the partials wanted in Channels.")

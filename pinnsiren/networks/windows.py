@@ -17,6 +17,8 @@ from pinnsiren.networks.network import Network, Trace
 Operator = Mapping[Orders, Weight]  # Σ_α weight_α(x) ∂^α; weights are numbers or columns (n, 1)
 
 CHUNK = 2**23  # numbers held at once while a jet is evaluated: 64 MB in float64
+import os
+LOWEST = float(os.environ.get('LOWEST','1.0'))
 TOLERANCE = 1e-6  # cells that a point may lie outside the box by rounding
 
 
@@ -43,7 +45,8 @@ class Windows(Network):
 
     Attributes:
         features: number of sines and the constant in each window.
-        frequencies: (features, d) in radians per cell; phases: (features,).
+        frequencies: (features, d), radians per cell; 0 for the constant, those of the cosines, the same for the sines.
+        lower, size: (d,), the box's corner and the cells' size.
 
     Raises:
         SolveError: a size below 1, or a band that is not positive. DomainError: bounds that are none.
@@ -52,7 +55,7 @@ class Windows(Network):
     """
 
     frequencies: Tensor
-    phases: Tensor
+    steps: Tensor
     lower: Tensor
     size: Tensor
 
@@ -70,12 +73,12 @@ class Windows(Network):
                              "give one for each input.")
         if not all(math.isfinite(b) and b > 0 for b in self.band):
             raise SolveError(f"Windows was given band={band!r}; expected positive numbers.")
-        frequencies, phases = _sines([2 * b / n for b, n in zip(self.band, self.cells, strict=True)], features)
+        frequencies = _frequencies([2 * b / n for b, n in zip(self.band, self.cells, strict=True)], features)
         centre, half_width = centre_and_half_width(box, inputs)
         counts = torch.tensor(self.cells, dtype=torch.float64)
-        self.features = len(phases)
+        self.features = len(frequencies)
         self.coefficients = nn.Parameter(torch.zeros(self.windows, self.features, outputs, dtype=torch.float64))
-        for name, values in (("frequencies", frequencies), ("phases", phases), ("lower", centre - half_width),
+        for name, values in (("frequencies", frequencies), ("lower", centre - half_width),
                              ("size", 2 * half_width / counts), ("steps", smoothstep(smoothness))):
             self.register_buffer(name, values)
         self.to(dtype=dtype, device=device)
@@ -133,12 +136,11 @@ class Windows(Network):
             (operators, n, features).
         """
         local = place - place.new_tensor([float(c) for c in corner])
-        z = torch.addmm(self.phases, local, self.frequencies.T)
-        waves = (torch.sin(z), torch.cos(z))
+        waves = self._waves(local)
         found = []
         for operator in operators:
             parts = self._leibniz(local, operator)
-            rows = torch.zeros_like(z)
+            rows = torch.zeros_like(waves[0])
             for parity in (0, 1):
                 chosen = [beta for beta in parts if sum(beta) % 2 == parity]
                 if chosen:
@@ -174,6 +176,12 @@ class Windows(Network):
             total = total + torch.einsum("cnk,nko->cno", rows, self.coefficients[windows[:, k]])
         return total
 
+    def _waves(self, local: Tensor) -> tuple[Tensor, Tensor]:
+        """The s_k = sin(ω·ξ + b) and the cos(ω·ξ + b), each (n, features)."""
+        angle = local @ self.frequencies[1:1 + self.features // 2].T
+        sine, cosine, one = torch.sin(angle), torch.cos(angle), local.new_ones(len(local), 1)
+        return torch.cat([one, cosine, sine], dim=1), torch.cat([0 * one, -sine, cosine], dim=1)
+
     def _leibniz(self, local: Tensor, operator: Operator) -> dict[Orders, Tensor]:
         """Σ_α a_α C(α, β) ∂^{α−β} ψ, signs of the sines' derivatives included: (n,) for each β."""
         parts: dict[Orders, Tensor] = {}
@@ -181,12 +189,12 @@ class Windows(Network):
             scale = math.prod(float(h) ** -k for h, k in zip(self.size, alpha, strict=True))
             for beta in product(*(range(k + 1) for k in alpha)):
                 factor = scale * math.prod(math.comb(a, b) for a, b in zip(alpha, beta, strict=True))
-                window = self._window(local, [a - b for a, b in zip(alpha, beta, strict=True)])
+                window = self.window(local, [a - b for a, b in zip(alpha, beta, strict=True)])
                 part = factor * (-1) ** (sum(beta) // 2) * window * (weight[:, 0] if isinstance(weight, Tensor) else weight)
                 parts[beta] = parts[beta] + part if beta in parts else part
         return parts
 
-    def _window(self, local: Tensor, orders: Sequence[int]) -> Tensor:
+    def window(self, local: Tensor, orders: Sequence[int]) -> Tensor:
         """∂^orders of ψ with respect to ξ, (n,)."""
         value = torch.ones_like(local[:, 0])
         for t, order in zip(local.unbind(1), orders, strict=True):
@@ -196,7 +204,7 @@ class Windows(Network):
 
     def _power(self, orders: Orders) -> Tensor:
         """ω^orders, (features,)."""
-        power = torch.ones_like(self.phases)
+        power = torch.ones_like(self.frequencies[:, 0])
         for omega, order in zip(self.frequencies.unbind(1), orders, strict=True):
             power = power * omega**order
         return power
@@ -247,16 +255,16 @@ def _polynomial(coefficients: Tensor, t: Tensor, order: int) -> Tensor:
     return value
 
 
-def _sines(band: Sequence[float], features: int) -> tuple[Tensor, Tensor]:
-    """Frequencies and phases of a constant, and of sines and cosines on the midpoints of a grid over half of the band.
+def _frequencies(band: Sequence[float], features: int) -> Tensor:
+    """0 for the constant, then twice the midpoints of a grid over half of the band, for cosines and for sines.
 
-    The other half holds the same functions. Numbers of midpoints are even, in proportion to the band.
+    The other half of the band holds the same functions. Numbers of midpoints are even, in proportion to the band.
     """
     spacing = (math.prod(2 * b for b in band) / features) ** (1 / len(band))
     counts = [2 * max(1, round(b / spacing)) for b in band]
     axes = [(torch.arange(n, dtype=torch.float64) + 0.5) * (2 * b / n) - b for n, b in zip(counts, band, strict=True)]
     grid = torch.cartesian_prod(*axes).reshape(-1, len(band))
-    half = grid[:len(grid) // 2]
-    frequencies = torch.cat([torch.zeros(1, len(band), dtype=torch.float64), half, half])
-    quarter = torch.full((len(half) + 1,), math.pi / 2, dtype=torch.float64)
-    return frequencies, torch.cat([quarter, torch.zeros(len(half), dtype=torch.float64)])
+    star = LOWEST * torch.cartesian_prod(*[torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)] * len(band))
+    star = star.reshape(-1, len(band))
+    half = torch.cat([star[:len(star) // 2], grid[:len(grid) // 2]])
+    return torch.cat([torch.zeros(1, len(band), dtype=torch.float64), half, half])

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from pinnsiren.model import Model, groups
-from pinnsiren.networks import Fourier, LinearOutput, Siren
+from pinnsiren.networks import LinearOutput, Siren
 from pinnsiren.solvers.adam import Adam
-from pinnsiren.solvers.bands import Band
 from pinnsiren.solvers.gauss_newton import GaussNewton
 from pinnsiren.solvers.least_squares import LeastSquares
 from pinnsiren.solvers.sequence import Sequence
@@ -16,6 +15,7 @@ from pinnsiren.solvers.task import Best, Solver, Step, Task
 
 GOOD_ENOUGH = 1e-5  # an estimated relative error from least squares that is not worth minutes of Gauss–Newton
 WIDTH, LAYERS = 32, 2  # of the network for Gauss–Newton: its steps cost the cube of about width²
+START_BAND = 6.0  # twice the first layer's band: from 30 it does not converge
 MOST_PARAMETERS = 4000  # for which a Gauss–Newton step takes seconds
 
 
@@ -42,8 +42,8 @@ class Automatic(Solver):
         found = best.restore()
         if found is None or best.step is None or best.step.measure <= self.good_enough:
             return
-        task.model = self._network(task, _band(found, task))
-        for step in Sequence(LeastSquares(), GaussNewton()).iterate(task):
+        task.model = self._network(task)
+        for step in GaussNewton().iterate(task):
             yield replace(step, phase="automatic", note=step.phase)
 
     def _for_network(self, model: Model) -> Solver:
@@ -53,22 +53,11 @@ class Automatic(Solver):
             return Sequence(LeastSquares(), GaussNewton())
         return GaussNewton()
 
-    def _network(self, task: Task, band: Band) -> Model:
-        """A small SIREN whose first layer covers the band that least squares found."""
+    def _network(self, task: Task) -> Model:
+        """A small SIREN that starts slow: Gauss–Newton raises frequencies where the residual asks for them."""
         box = task.problem.bounds
-        networks = {}
-        for fields in groups(task.problem.fields):
-            own = fields[0].coordinates
-            omega = len(own) * sum(band[c] for c in own) / len(own)  # first layer: W ~ U(±1/d)
-            networks[fields] = Siren(len(own), len(fields), WIDTH, LAYERS, omega0=[omega] + [1.0] * (LAYERS - 1),
-                                     box=[box[c] for c in own], seed=task.seed, dtype=task.dtype or torch.float64,
-                                     device=task.device)
-        return Model(networks)
-
-
-def _band(model: Model, task: Task) -> Band:
-    band: Band = dict.fromkeys(task.problem.coordinates, 6.0)
-    for c in model.carriers:
-        if isinstance(c.network, Fourier):
-            band |= dict(zip(c.coordinates, c.network.band, strict=True))
-    return band
+        return Model({fields: Siren(len(fields[0].coordinates), len(fields), WIDTH, LAYERS,
+                                    omega0=[START_BAND * len(fields[0].coordinates) / 2] + [1.0] * (LAYERS - 1),
+                                    box=[box[c] for c in fields[0].coordinates], seed=task.seed,
+                                    dtype=task.dtype or torch.float64, device=task.device)
+                      for fields in groups(task.problem.fields)})

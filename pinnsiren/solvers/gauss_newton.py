@@ -11,7 +11,7 @@ from pinnsiren.last_layer import LastLayer
 from pinnsiren.model import Model, parameter_vector, set_parameters
 from pinnsiren.networks import LinearOutput
 from pinnsiren.residual import Residual
-from pinnsiren.solvers.least_squares import judge, row_scales
+from pinnsiren.solvers.estimate import balanced_scales, judge, row_scales
 from pinnsiren.solvers.task import Solver, Step, Task
 
 DECADES = 16  # of the damping, below the largest squared singular value
@@ -78,7 +78,7 @@ class GaussNewton(Solver):
         iterations: at most so many.
         rows_per_parameter: how many points are sampled, in parameters of the network.
         ratio: actual over predicted reduction that a step must reach.
-        patience: iterations without a better estimate on held-out points after which it has stalled.
+        patience: iterations within which the estimate on held-out points must fall by a third; else it has stalled.
         resample: draw new points at every step.
 
     Reference: Webb, Jerad & Cartis, arXiv 2607.02194 (the ratio rule); Levenberg, Quart. Appl. Math. 2 (1944).
@@ -87,7 +87,7 @@ class GaussNewton(Solver):
     iterations: int = 300
     rows_per_parameter: float = 3.0
     ratio: float = 0.1
-    patience: int = 25
+    patience: int = 20
     resample: bool = True
 
     def iterate(self, task: Task) -> Iterator[Step]:
@@ -95,19 +95,19 @@ class GaussNewton(Solver):
         points = int(self.rows_per_parameter * sum(p.numel() for p in model.parameters()))
         residual = task.residual(model, points, seed=11)
         scales = feature_scales(residual)
-        residual = residual.weighted({name: 1 / s**2 for name, s in scales.items()})
+        residual = residual.weighted({name: 1 / s**2 for name, s in balanced_scales(residual, scales).items()})
         held_out = task.residual(model, max(64, points // 4), seed=12)
-        best, since, decade = math.inf, 0, 0
+        best: list[float] = []  # lowest estimate up to each iteration
+        decade = 0
         for iteration in range(self.iterations):
             estimate, loss, residuals = judge(held_out, scales)
             yield Step(model, estimate, loss, residuals, "Gauss–Newton")
-            since = 0 if estimate < 0.99 * best else since + 1
-            best = min(best, estimate)
-            if estimate <= task.target or since > self.patience:
+            best.append(min([estimate, *best[-1:]]))
+            if estimate <= task.target or (iteration >= self.patience and best[-1] > 0.67 * best[-1 - self.patience]):
                 return
             if self.resample and iteration:
                 residual = residual.resampled(task.seed + 100 + iteration)
-            found = self._advance(model, residual, decade, precise=best < PRECISE)
+            found = self._advance(model, residual, decade, precise=best[-1] < PRECISE)
             if found is None and not self.resample:
                 return
             decade = 0 if found is None else max(0, found - 3)

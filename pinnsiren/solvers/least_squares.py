@@ -17,9 +17,9 @@ from pinnsiren.model import Model, groups
 from pinnsiren.networks import Fourier
 from pinnsiren.residual import Residual
 from pinnsiren.solvers.bands import Band, candidates, neighbours
+from pinnsiren.solvers.estimate import balanced_scales, judge, ridge_solve, row_factors, row_scales
 from pinnsiren.solvers.task import Solver, Step, Task
 
-RIDGE = 1e-14  # of a column's length: moderate coefficients at no loss of digits; 1e-12 already costs some
 ROWS_PER_FEATURE = 2.7
 HELD_OUT = 0.3  # of the number of fitted points
 SIZES = (300, 600, 1200, 2400, 4000)
@@ -28,27 +28,6 @@ GAIN = 2.0  # twice the features must have lowered the estimate by this to be wo
 GOOD = 1e-5  # … and by its cube where the estimate is below this already
 CHEAP = 600  # features up to which bands are searched coordinate by coordinate
 BYTES = 8
-
-
-def ridge_solve(matrix: Tensor, target: Tensor, ridge: float = RIDGE) -> Tensor:
-    """argmin ‖A c − b‖² + ρ²‖D c‖², D the columns' lengths, by an orthogonal factorisation of the stacked matrix.
-
-    Columns are scaled to length one. With ρ near rounding this is as accurate as a truncated SVD and several times
-    faster; the normal equations would lose half of the digits.
-
-    Args:
-        matrix: A, (m, n). target: b, (m,).
-    """
-    lengths = matrix.norm(dim=0)
-    lengths = torch.where(lengths > 0, lengths, torch.ones_like(lengths))
-    m, n = matrix.shape
-    stacked = matrix.new_zeros(m + n, n + 1)
-    torch.div(matrix, lengths, out=stacked[:m, :n])
-    stacked[:m, n] = target
-    stacked[m:, :n].fill_diagonal_(ridge)
-    factor = torch.linalg.qr(stacked, mode="r").R
-    solution = torch.linalg.solve_triangular(factor[:n, :n], factor[:n, n:], upper=True)
-    return solution[:, 0] / lengths
 
 
 @dataclass(frozen=True)
@@ -179,7 +158,7 @@ class LeastSquares(Solver):
         jets = layer.zero() if start is None or layer.is_linear else jets_of(start, layer.residual)
         rows = layer.rows(jets)
         scales = row_scales(rows)
-        factors = _factors(layer.residual, scales)
+        factors = row_factors(layer.residual, balanced_scales(layer.residual, scales))
         coefficients = layer.split(ridge_solve(*stack(rows, factors)))
         if not layer.is_linear:
             coefficients = self._newton(layer, coefficients, factors)
@@ -205,46 +184,6 @@ class LeastSquares(Solver):
             if gain < self.tolerance:
                 break
         return coefficients
-
-
-def row_scales(rows: Mapping[str, Rows]) -> dict[str, float]:
-    """S_m, the root mean square that a feature of unit amplitude gives to each constraint's rows.
-
-    Dividing by it puts all residuals into the units of the fields, so that boundary and interior errors balance.
-    """
-    scales = {}
-    for name, r in rows.items():
-        squares = r.matrix.square().mean(dim=0)
-        used = squares[squares > 0]
-        scales[name] = math.sqrt(2 * float(used.mean())) if len(used) else 1.0
-    return scales
-
-
-def judge(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float, dict[str, float]]:
-    """(estimated relative error, loss, residuals by constraint) of a model at a residual's points.
-
-    The estimate is √Σ_m w_m (ρ_m / S_m)² over the root mean square of the fields, ρ_m being the root mean square of
-    C_m. It is a heuristic for ranking: an error is often one or two digits smaller.
-    """
-    with torch.no_grad():
-        r = residual()
-        emphasised = residual.weighted({name: 1 / s**2 for name, s in scales.items()})()
-        size = field_size(residual)
-    return float(emphasised.norm()) / (size or 1.0), 0.5 * float(r @ r), residual.root_mean_squares(r)
-
-
-def field_size(residual: Residual) -> float:
-    """The root mean square of the fields at a residual's points."""
-    with torch.no_grad():
-        values = [c.network(x).flatten() for s in residual.samples
-                  for c, x in zip(residual.model.carriers, s.inputs, strict=True) if len(x)]
-    return float(torch.cat(values).square().mean().sqrt())
-
-
-def _factors(residual: Residual, scales: Mapping[str, float]) -> dict[str, float]:
-    """The factor of each constraint's rows: √(w/n)/S."""
-    counts = {c.name: (c.weight, s.count) for s in residual.samples for c, _ in s.group.components()}
-    return {name: math.sqrt(w / n) / scales[name] for name, (w, n) in counts.items()}
 
 
 def _key(band: Band) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 """Which reference judges a solution when the user names none: the cheapest that is finer than the solution."""
 
 import importlib
+import math
 import pkgutil
 import time
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from pinnsiren.symbols import Field
 from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, relative_l2, without_mean
 
 FINER = 0.1  # a reference whose error is a tenth of the measured difference gives that difference to 10 %
+BEHIND = 100.0  # a kind whose error was this many times the best one's is not refined further
 BUDGET = 30.0  # seconds on one core, after which the best reference so far judges
 AT_ROUNDING = 1e-9  # below this a refinement that does not halve the error has met rounding, and the next would too
 
@@ -45,7 +47,8 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
 
     A grid that misses a feature may think too well of itself. Therefore at least two references are computed, and where
     two disagree by more than both their errors together, that disagreement becomes the error of both. A reference that is
-    proved (an exact solution put into the equations) needs no second.
+    proved (an exact solution put into the equations) needs no second. A kind that falls far behind another, as finite
+    differences do where the solution is smooth, is left.
 
     Args:
         candidates: from cheap to accurate.
@@ -56,8 +59,11 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
     """
     began = time.monotonic()
     tried: list[ReferenceSolution] = []
+    latest: dict[type[Reference], float] = {}
     failure = ReferenceError("no reference fits this problem.")
     for candidate in candidates:
+        if latest.get(type(candidate), 0.0) > BEHIND * min(latest.values(), default=math.inf):
+            continue
         if tried and time.monotonic() - began + candidate.cost(problem) > BUDGET:
             break
         try:
@@ -68,6 +74,7 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
         if tried[-1].proved:
             break
         tried[-2:] = _reconciled(tried[-2:], problem, points)
+        latest[type(candidate)] = _worst(tried[-1])
         if len(tried) > 1 and (_is_finer(tried[-1], problem, points, difference=difference) or _met_rounding(*tried[-2:])):
             break
     if not tried:

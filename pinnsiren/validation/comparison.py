@@ -16,7 +16,7 @@ from pinnsiren.symbols import Field
 from pinnsiren.validation.choice import cheapest_finer, fitting, why_unfit
 from pinnsiren.validation.exact import Exact, columns_of
 from pinnsiren.validation.figure import Picture, pictures_of
-from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, relative_l2, without_mean
+from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, in_order, relative_l2, without_mean
 from pinnsiren.validation.report import FieldError, Report, judge
 
 COMPARED = 4096  # interior points: their sampling error of an L2 norm is about 1 %
@@ -57,7 +57,7 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
     errors = {} if found is None else {f: _field_error(solution, f, found, inside=inside, boundary=boundary) for f in problem.fields}
     residuals = {c.name: residual_rms(solution, c) for c in problem.constraints}
     verdict, reason = judge(errors, tolerance, why_none=why_none)
-    pictures = pictures_of(problem, inside, solution=lambda f, at: solution(f, _ordered(at, problem)),
+    pictures = pictures_of(problem, inside, solution=lambda f, at: solution(f, in_order(at, problem)),
                            reference=None if found is None else found.values)
     return Report(problem=problem, reference=None if found is None else found.description, errors=errors, residuals=residuals,
                   tolerance=tolerance, verdict=verdict, reason=reason, pictures=pictures)
@@ -80,7 +80,7 @@ def residual_rms(solution: Solved, constraint: Constraint) -> float:
     """Root mean square over new points of |F|, F the vector of a constraint's residuals, in the equation's own unit."""
     points = constraint.region.sample(COMPARED, seed=SEED + 1)
     columns: dict[sympy.Symbol, torch.Tensor] = dict(columns_of(points))
-    at = _ordered(points, solution.problem)
+    at = in_order(points, solution.problem)
     for p in partials(constraint.residuals):
         columns[p] = torch.as_tensor(solution.evaluate(p.derivative, at), dtype=torch.float64)
     values = torch.stack(compile_expressions(constraint.residuals)(columns)).numpy()
@@ -91,9 +91,10 @@ def _reference(solution: Solved, asked: Reference | None, inside: Points) -> tup
     """The reference that judges, or None and why there is none."""
     problem = solution.problem
     free = undetermined_constants(problem)
+    judged = {f: np.asarray(solution(f, in_order(inside, problem))) for f in problem.fields}
 
     def difference(field: Field, values: Array) -> float:
-        return _compared(solution(field, _ordered(inside, problem)), values, free_constant=field in free)
+        return _compared(judged[field], values, free_constant=field in free)
 
     if asked is None and problem.exact is not None and Exact().unfit(problem) is None:
         asked = Exact()
@@ -115,12 +116,12 @@ def _field_error(solution: Solved, field: Field, reference: ReferenceSolution, *
                  inside: Points, boundary: tuple[Points, ...]) -> FieldError:
     problem = solution.problem
     values = reference.values(field, inside)
-    difference = np.asarray(solution(field, _ordered(inside, problem))) - values
+    difference = np.asarray(solution(field, in_order(inside, problem))) - values
     free = field in undetermined_constants(problem)
     shift = float(difference.mean()) if free else 0.0
     # a data column travels with its own points: elsewhere such a reference has no values
     everywhere = () if inside.data else boundary
-    outer = [np.asarray(solution(field, _ordered(p, problem))) - reference.values(field, p) for p in everywhere]
+    outer = [np.asarray(solution(field, in_order(p, problem))) - reference.values(field, p) for p in everywhere]
     largest = float(np.max(np.abs(np.concatenate([difference, *outer]) - shift)))
     return FieldError(relative_l2=_compared(values + difference, values, free_constant=free), maximum=largest,
                       reference_error=reference.error[field], up_to_constant=free)
@@ -129,11 +130,6 @@ def _field_error(solution: Solved, field: Field, reference: ReferenceSolution, *
 def _compared(solution: Array, reference: Array, *, free_constant: bool) -> float:
     reference = without_mean(reference, free_constant=free_constant)
     return relative_l2(without_mean(solution, free_constant=free_constant) - reference, reference)
-
-
-def _ordered(points: Points, problem: Problem) -> Array:
-    """Points (n, d) with the columns in the order of ``problem.coordinates``."""
-    return points.values[:, [points.coordinates.index(c) for c in problem.coordinates]]
 
 
 def _joined(parts: list[Points]) -> Points:

@@ -67,3 +67,8 @@ def relative_l2(difference: Array, values: Array) -> float:
 def without_mean(values: Array, *, free_constant: bool) -> Array:
     """Values less their mean, for a field that the equations fix only up to a constant; else unchanged."""
     return values - values.mean() if free_constant else values
+
+
+def in_order(points: Points, problem: Problem) -> Array:
+    """Points (n, d) with their columns in the order of ``problem.coordinates``, which solutions and grids expect."""
+    return points.values[:, [points.coordinates.index(c) for c in problem.coordinates]]

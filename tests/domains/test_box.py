@@ -16,7 +16,7 @@ def test_extent_is_kept_in_the_order_given_as_floats() -> None:
     assert BOX.coordinates == (y, x)
     assert BOX.lower == (-1.0, 0.0)
     assert BOX.upper == (1.0, float(np.pi))
-    assert BOX == Box({y: (-1.0, sympy.Integer(1)), x: (np.float64(0), sympy.pi)})
+    assert Box({y: (-1.0, sympy.Integer(1)), x: (np.float64(0), sympy.pi)}) == BOX
     assert Box({x: (0, 1), y: (0, 1)}) != Box({y: (0, 1), x: (0, 1)})
     assert Box({x: (0, sympy.Rational(1, 3))}) == Interval(x, 0, 1 / 3)
     np.testing.assert_array_equal(BOX.bounds, [[-1, 1], [0, np.pi]])
@@ -118,7 +118,8 @@ def test_bad_faces() -> None:
 
 
 def test_points_of_the_wrong_shape() -> None:
-    for ask in (BOX.contains, BOX.interior.contains, BOX.boundary.contains, BOX.boundary.normals_at, BOX.face(x, 0).contains):
+    for ask in (BOX.contains, BOX.interior.contains, BOX.boundary.contains, BOX.boundary.normals_at,
+                BOX.face(x, 0).contains):
         with pytest.raises(DataError, match=r"shape \(4, 3\); expected \(n, 2\)"):
             ask(np.zeros((4, 3)))
     with pytest.raises(DomainError, match="has no normals; use the boundary"):

@@ -14,7 +14,8 @@ L_SHAPE = SQUARE - Box({x: (0, 1), y: (-1, 0)})
 
 def test_the_l_shape_has_neither_the_removed_faces_nor_doubled_ones() -> None:
     at = {(1, -0.5): 1, (0.5, -1): 1, (1, -1): 1,  # what the smaller box took of the outer boundary
-          (0.5, -0.5): 1, (0, 0): 0, (0, -1): 0, (1, 0): 0, (0, -0.5): 0, (0.5, 0): 0, (-1, -1): 0, (-1, 1): 0, (1, 1): 0,
+          (0.5, -0.5): 1, (0, 0): 0, (0, -1): 0, (1, 0): 0, (0, -0.5): 0, (0.5, 0): 0, (-1, -1): 0, (-1, 1): 0,
+          (1, 1): 0,
           (0, 0.5): -1, (-0.5, -0.5): -1}
     np.testing.assert_array_equal(L_SHAPE.sides(np.array(list(at), dtype=float), 0.0), list(at.values()))
     np.testing.assert_array_equal(L_SHAPE.sides(np.array(list(at), dtype=float), 1e-9), list(at.values()))
@@ -61,7 +62,8 @@ def test_a_seam_between_touching_boxes_is_inside() -> None:
     whole = Interval(x, 0, 1) | Interval(x, 1, 3)
     assert whole.sides(np.array([[0.0], [1.0], [3.0]]), 0.0).tolist() == [0, -1, 0]
     assert set(whole.boundary.sample(10).values[:, 0]) == {0.0, 3.0}
-    cut = (Box({x: (0, 1), y: (0, 1)}) | Box({x: (1, 2), y: (0, 1)})) - Box({x: (1, 3), y: (0, 0.5)})  # cuts along the seam
+    cut_along_it = Box({x: (1, 3), y: (0, 0.5)})
+    cut = (Box({x: (0, 1), y: (0, 1)}) | Box({x: (1, 2), y: (0, 1)})) - cut_along_it
     assert cut.interior.measure == pytest.approx(1.5, rel=1e-3)
     assert cut.boundary.measure == pytest.approx(6, rel=1e-3)
     assert cut.face(x, 1).measure == pytest.approx(0.5, rel=1e-3)
@@ -95,7 +97,7 @@ def test_a_disc_with_a_hole_and_a_cut_nested() -> None:
 
 def test_corners_of_a_box_with_a_hole_in_ten_dimensions() -> None:
     symbols = sympy.symbols("x:10", real=True)
-    domain = Box({c: (-1, 1) for c in symbols}) - Ball({c: 0 for c in symbols}, 0.5)
+    domain = Box(dict.fromkeys(symbols, (-1, 1))) - Ball(dict.fromkeys(symbols, 0), 0.5)
     assert domain.boundary.contains(np.ones((1, 10))).all()
     assert (domain.sides(domain.interior.sample(100).values, 0.0) == -1).all()
 

@@ -228,8 +228,11 @@ def _is_differential(candidate: _Candidate) -> bool:
 def _augment(k: int, candidates: Sequence[_Candidate], fields: Sequence[Field], *,
              match: dict[int, int], visited: set[int]) -> bool:
     """Match candidate k with a field that it holds, moving earlier ones if needed (Kuhn's algorithm)."""
+    held: dict[int, int] = {}  # each field's highest derivative here
     for p in candidates[k].equation.partials:
-        field = fields.index(p.field)
+        held[fields.index(p.field)] = max(p.order, held.get(fields.index(p.field), 0))
+    # a free field first, and that of the highest derivative, so that the diagonal is strong enough to be a pivot
+    for field in sorted(held, key=lambda f: (f in match, -held[f], f)):
         if field in visited:
             continue
         visited.add(field)

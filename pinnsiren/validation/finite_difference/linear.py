@@ -11,20 +11,26 @@ from pinnsiren.validation.finite_difference.stencils import Array
 
 Solve = Callable[[Array], Array]
 
-PIVOT = 0.01  # keeps the fill-reducing order unless a pivot is 100 times too small; refinement by Newton's correction mends the rest
+PIVOT = 0.01  # keeps the fill-reducing order unless a pivot is 100 times too small; Newton's correction refines what that loses
+FEW = 0.01  # of the rows may have a smaller diagonal than that, such as those of borders
 REDUCTION = 1e-11  # of the residual by GMRES; Newton's two further corrections bring it to rounding
 RESTART, CYCLES = 80, 4
 
 
 def sparse_lu(matrix: sparse.csc_matrix) -> Solve:
-    """b ↦ A⁻¹b, ordered by minimum degree on A + Aᵀ: a quarter of the fill of COLAMD on grids.
+    """b ↦ A⁻¹b by sparse LU.
+
+    Ordered by minimum degree on A + Aᵀ, which on elliptic problems has a quarter of COLAMD's fill, but only if the
+    diagonal can serve as pivots; first-order operators, whose central differences have none, are left to COLAMD.
 
     Raises:
         ReferenceError: the matrix is singular.
     """
     scaled, largest = _equilibrated(matrix)
+    diagonal = np.mean(np.abs(scaled.diagonal()) < PIVOT) <= FEW
     try:
-        factors = splu(scaled, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=PIVOT, options={"SymmetricMode": True})
+        factors = splu(scaled, permc_spec="MMD_AT_PLUS_A" if diagonal else "COLAMD",
+                       diag_pivot_thresh=PIVOT if diagonal else 1.0, options={"SymmetricMode": bool(diagonal)})
     except RuntimeError as error:  # "Factor is exactly singular"
         raise singular() from error
     return lambda b: factors.solve(b / largest)

@@ -15,7 +15,7 @@ from pinnsiren.validation.finite_difference.assembly import RowEquation, System,
 from pinnsiren.validation.finite_difference.grid import TensorGrid, chebyshev_grid, uniform_grid
 from pinnsiren.validation.finite_difference.stationary import GridSolution, solve_system
 from pinnsiren.validation.finite_difference.stencils import ORDERS, Array
-from pinnsiren.validation.reference import Reference, ReferenceSolution, relative_l2, without_mean
+from pinnsiren.validation.reference import Reference, ReferenceSolution, in_order, relative_l2, without_mean
 
 SAFETY = 2.0  # Roache takes 1.25 from three grids in the asymptotic range, 3 from two; coarse grids are not quite there
 SLOWEST = 0.7  # larger ratios of successive differences are not convergence: the estimate then is 5 times the difference
@@ -56,7 +56,7 @@ class FiniteDifference(Reference):
 
     def refinements(self, problem: Problem) -> Iterator[Reference]:
         if self.cells is not None:
-            possible = [(p, self.cells) for p in ORDERS if self.cells >= 4 * (p + 2)]
+            possible = [(p, self.cells) for p in ORDERS if self.order in (None, p) and self.cells >= 4 * (p + 2)]
         else:
             possible = list(CELLS[len(problem.coordinates)])
             if self.order is not None:
@@ -158,20 +158,15 @@ def _refined(problem: Problem, grids: Sequence[TensorGrid], points: Points, *,
     error = {}
     for i, field in enumerate(problem.fields):
         fine, middle, coarse = (
-            without_mean(g.interpolate(s.values[i], _at(g, points, problem)), free_constant=field in free)
+            without_mean(g.interpolate(s.values[i], in_order(points, problem)), free_constant=field in free)
             for g, s in zip(grids, solved, strict=True))
         error[field] = (estimated_error(fine, middle, coarse, fastest=fastest)
                         + ROUNDING_SAFETY * float(solved[0].rounding[i]) + float(np.finfo(float).eps))
 
     def values(field: Field, at: Points) -> Array:
-        return grids[0].interpolate(solved[0].values[problem.fields.index(field)], _at(grids[0], at, problem))
+        return grids[0].interpolate(solved[0].values[problem.fields.index(field)], in_order(at, problem))
 
     return ReferenceSolution(description, error, values)
-
-
-def _at(grid: TensorGrid, points: Points, problem: Problem) -> Array:
-    """Points in the order of the grid's axes."""
-    return points.values[:, [points.coordinates.index(c) for c in problem.coordinates]]
 
 
 def _rough(problem: Problem, equations: Sequence[RowEquation], grid: TensorGrid) -> System | None:

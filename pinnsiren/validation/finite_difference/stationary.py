@@ -16,7 +16,7 @@ STARTS = (0.0, 1.0, -1.0)  # constants tried as first iterates; the solution und
 MAX_ITERATIONS = 60
 SHORTEST_STEP = 2.0**-12
 CONVERGED = 1e-9  # of ‖u‖, for the simplified Newton correction: the next one is at rounding
-HOPELESS = 1e-3  # relative size of a last correction that rounding alone explains: the matrix is singular
+HOPELESS = 1e-3  # of ‖u‖, for the last correction, which is rounding amplified by the inverse: the matrix is singular
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def solve_system(system: System, undetermined: Sequence[Field], rough: System | 
         values, change = u[:system.size].reshape(split), last[:system.size].reshape(split)
         size = np.sqrt(np.mean(values**2, axis=1))
         rounding = np.sqrt(np.mean(change**2, axis=1)) / np.where(size > 0, size, 1)
-        if np.all(rounding < HOPELESS):
+        if np.linalg.norm(last) <= HOPELESS * np.linalg.norm(u):
             return GridSolution(values, rounding, u[system.size:])
         failure = singular()
     raise failure

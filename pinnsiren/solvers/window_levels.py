@@ -1,0 +1,227 @@
+"""What makes conjugate gradients on windows converge in tens of iterations: an orthonormal local basis, exact solves
+inside each window, and a coarse solve for what is smooth across many windows.
+
+Alone, windows exchange information with their neighbours only, so low frequencies would take as many iterations as there
+are windows across the domain, squared for each order of the equation. The two-level additive Schwarz method,
+M⁻¹ = Σ_w G_w⁻¹ + Z (Zᵀ Aᵀ A Z)⁻¹ Zᵀ, cures that with a few polynomials in each window (Z).
+
+Reference: Toselli & Widlund, Domain Decomposition Methods (2005), ch. 3.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.linalg import SuperLU, splu
+from torch import Tensor
+
+from pinnsiren.networks.windows import Windows
+from pinnsiren.solvers.window_rows import Block, CellRows, Layout, PointRows, Rows, WindowOperator, local_matrices
+
+COARSE_RIDGE = 1e-9  # of the coarse matrix' largest entry: a null space (a constant, say) must not make it singular
+
+
+def reference_places(network: Windows, count: int) -> Tensor:
+    """The midpoints of at least ``count`` equal parts of a cell, (m, d)."""
+    k = math.ceil(count ** (1 / network.inputs))
+    axis = (torch.arange(k, dtype=torch.float64, device=network.lower.device) + 0.5) / k
+    return torch.cartesian_prod(*[axis] * network.inputs).reshape(-1, network.inputs)
+
+
+def orthonormal_basis(network: Windows, blocks: Sequence[Block], cut: float) -> Tensor:
+    """T (features, r): combinations of the windows' features whose rows are orthonormal over a window inside.
+
+    The rows are those of the blocks whose points repeat in every cell (varying weights by their root mean square), by
+    QR and an SVD without singular values below ``cut`` of the largest: features over less than a period are close to
+    dependent. All frequencies then converge alike, whatever the order of the equation.
+    """
+    layouts = [Layout.of(network, block.points) for block in blocks]
+    if any(x.shared for x in layouts):
+        chosen = [(b, x.places) for b, x in zip(blocks, layouts, strict=True) if x.shared]
+    else:
+        places = reference_places(network, 2 * network.features // len(network.corners))
+        chosen = [(b, places) for b in blocks]
+    rows = [matrix.flatten(0, 1) * (1.0 if w is None else float(w.square().mean().sqrt()))
+            for block, places in chosen for _, matrix, w in local_matrices(network, block, places)]
+    triangle = torch.linalg.qr(torch.cat(rows), mode="r").R
+    _, singular, vt = torch.linalg.svd(triangle)
+    singular = singular[singular > cut * singular[0]]
+    return vt[:len(singular)].T / singular
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """Cells with the same local rows: windows (c, 2^d), and for each output the rows (k, 2^d, r) in float64."""
+
+    windows: Tensor
+    rows: dict[int, Tensor]
+
+
+def kinds(rows: Rows, corners: int) -> Iterator[Kind]:
+    """All cells of a block, those with the same local rows together."""
+    if isinstance(rows, CellRows):
+        return _kinds_of_cells(rows, corners)
+    assert isinstance(rows, PointRows)
+    return _kinds_of_points(rows, corners)
+
+
+def _kinds_of_cells(rows: CellRows, corners: int) -> Iterator[Kind]:
+    count = len(rows.windows)
+    whole = torch.ones(count, dtype=torch.bool) if rows.occupied is None else rows.occupied.all(0).cpu()
+    if any(part.weight is not None for part in rows.parts):
+        whole[:] = False
+    for chosen in ([torch.nonzero(whole)[:, 0]] if whole.any() else []) + list(torch.nonzero(~whole)):
+        a = int(chosen[0])
+        local: dict[int, Tensor] = {}
+        for part in rows.parts:
+            matrix = part.matrix.double()
+            matrix = matrix if part.weight is None else matrix * part.weight[:, a, None].double()
+            local[part.output] = local[part.output] + matrix if part.output in local else matrix
+        if rows.occupied is not None:
+            here = rows.occupied[:, a] > 0
+            local = {o: matrix[here] for o, matrix in local.items()}
+        yield Kind(rows.windows[chosen], {o: matrix.unflatten(1, (corners, -1)) for o, matrix in local.items()})
+
+
+def _kinds_of_points(rows: PointRows, corners: int) -> Iterator[Kind]:
+    _, cell = torch.unique(rows.windows[:, 0], return_inverse=True)
+    order = torch.argsort(cell)
+    for chosen in torch.split(order, torch.bincount(cell).tolist()):
+        local = {part.output: part.matrix[chosen].double().unflatten(1, (corners, -1)) for part in rows.parts}
+        yield Kind(rows.windows[chosen[:1]], local)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowSolves:
+    """G_w⁻¹ of every window, G_w its block of AᵀA. Windows that see the same rows share one.
+
+    Args:
+        members: windows with the same inverse, and their output. inverses: (r, r) for each.
+    """
+
+    members: tuple[tuple[Tensor, int], ...]
+    inverses: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, operator: WindowOperator, all_kinds: Sequence[Kind], outputs: int) -> "WindowSolves":
+        dtype = operator.target.dtype
+        ridge = torch.finfo(dtype).eps ** (2 / 3)
+        members, inverses = [], []
+        for output in range(outputs):
+            for windows, gram in _grams(operator, all_kinds, output):
+                level = ridge * float(gram.diagonal().mean())
+                factor = torch.linalg.cholesky(gram + level * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+                members.append((windows, output))
+                inverses.append(torch.cholesky_inverse(factor).to(dtype))
+        return cls(tuple(members), tuple(inverses))
+
+    def __call__(self, g: Tensor) -> Tensor:
+        z = torch.zeros_like(g)
+        for (windows, output), inverse in zip(self.members, self.inverses, strict=True):
+            z[windows, :, output] = g[windows, :, output] @ inverse
+        return z
+
+
+def _grams(operator: WindowOperator, all_kinds: Sequence[Kind], output: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Windows with the same G_w, and it."""
+    used = [k for k in all_kinds if output in k.rows]
+    seen: dict[int, list[tuple[int, int]]] = {}
+    for i, kind in enumerate(used):
+        for numbers in kind.windows.tolist():
+            for corner, w in enumerate(numbers):
+                seen.setdefault(w, []).append((i, corner))
+    alike: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    for w, contributions in seen.items():
+        alike.setdefault(tuple(sorted(contributions)), []).append(w)
+    for contributions_of, windows in alike.items():
+        r = operator.shape[1]
+        gram = operator.basis.new_zeros(r, r)
+        for i, corner in contributions_of:
+            local = used[i].rows[output][:, corner]
+            gram.addmm_(local.T, local)
+        yield torch.tensor(windows, device=gram.device), gram
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseSolve:
+    """Z (Zᵀ Aᵀ A Z)⁻¹ Zᵀ, Z the windows times polynomials, by one sparse factorisation.
+
+    Args:
+        local: Z in one window, (r, q).
+        factor: of the matrix over (windows, q, outputs).
+    """
+
+    local: Tensor
+    factor: SuperLU
+
+    @classmethod
+    def of(cls, network: Windows, operator: WindowOperator, all_kinds: Sequence[Kind], degree: int) -> "CoarseSolve":
+        local = polynomials(network, operator.basis, degree)
+        q, outputs = local.shape[1], network.outputs
+        unknowns = np.arange(network.windows * q * outputs).reshape(network.windows, q * outputs)
+        rows, columns, values = [], [], []
+        for kind in all_kinds:
+            image = _stacked(kind, local, outputs)
+            gram = (image.T @ image).cpu().numpy()
+            places = unknowns[kind.windows.cpu().numpy()].reshape(len(kind.windows), -1)
+            rows.append(np.repeat(places, places.shape[1], axis=1).ravel())
+            columns.append(np.tile(places, places.shape[1]).ravel())
+            values.append(np.tile(gram.ravel(), len(places)))
+        size = unknowns.size
+        matrix = sp.csc_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(size, size))
+        ridge = COARSE_RIDGE * float(matrix.diagonal().max())
+        factor = splu(sp.csc_matrix(matrix + ridge * sp.eye_array(size)), permc_spec="MMD_AT_PLUS_A",
+                      diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        return cls(local.to(operator.target.dtype), factor)
+
+    def __call__(self, g: Tensor) -> Tensor:
+        coarse = torch.einsum("rq,wro->wqo", self.local, g)
+        solved = self.factor.solve(coarse.double().flatten().cpu().numpy())
+        return torch.einsum("rq,wqo->wro", self.local, torch.from_numpy(solved).to(g).view(coarse.shape))
+
+
+def _stacked(kind: Kind, local: Tensor, outputs: int) -> Tensor:
+    """A Z of one cell, (k, 2^d · q · outputs)."""
+    found = None
+    for output, rows in kind.rows.items():
+        image = rows @ local
+        found = image.new_zeros(*image.shape, outputs) if found is None else found
+        found[..., output] = image
+    assert found is not None
+    return found.flatten(1)
+
+
+def polynomials(network: Windows, basis: Tensor, degree: int) -> Tensor:
+    """The combinations (r, q) of a window's basis nearest to ψ · ξ^α, |α| ≤ degree, made orthonormal."""
+    places = reference_places(network, 2 * network.features // len(network.corners))
+    value = {(0,) * network.inputs: 1.0}
+    features = torch.cat([network.basis(places, corner, [value])[0] for corner in network.corners]) @ basis
+    local = torch.cat([places - places.new_tensor([float(c) for c in corner]) for corner in network.corners])
+    window = network.window(local, (0,) * network.inputs)
+    powers = [orders for orders in product(range(degree + 1), repeat=network.inputs) if sum(orders) <= degree]
+    wanted = torch.stack([window * torch.stack([t**k for t, k in zip(local.unbind(1), orders, strict=True)]).prod(0)
+                          for orders in powers], dim=1)
+    fitted = torch.linalg.pinv(features, rtol=1e-10) @ wanted
+    return torch.linalg.qr(fitted).Q
+
+
+@dataclass(frozen=True, eq=False)
+class TwoLevel:
+    """M⁻¹ g: the windows' own solves and the coarse one, added."""
+
+    windows: WindowSolves
+    coarse: CoarseSolve
+
+    @classmethod
+    def of(cls, network: Windows, operator: WindowOperator, degree: int) -> "TwoLevel":
+        """Args: degree: of the coarse polynomials; the order of the equation is a good choice."""
+        all_kinds = [k for rows in operator.blocks for k in kinds(rows, len(network.corners))]
+        return cls(WindowSolves.of(operator, all_kinds, network.outputs),
+                   CoarseSolve.of(network, operator, all_kinds, degree))
+
+    def __call__(self, g: Tensor) -> Tensor:
+        return self.windows(g) + self.coarse(g)
