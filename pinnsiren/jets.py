@@ -16,7 +16,6 @@ References:
     (2024); Dangel et al., Collapsing Taylor mode automatic differentiation (2025).
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -86,11 +85,12 @@ class Channels:
                 raise EquationError(f"multi-index {orders} does not fit {self.dimension} coordinates; "
                                     "give one order >= 0 for each coordinate.")
             if sum(orders) > HIGHEST_ORDER:
-                raise EquationError(f"a partial derivative of order {sum(orders)} was asked for, {orders}; jets go up to "
-                                    f"order {HIGHEST_ORDER}: introduce a second field for a lower derivative of the first.")
+                raise EquationError(f"a partial derivative of order {sum(orders)} was asked for, {orders}; jets go up "
+                                    f"to order {HIGHEST_ORDER}: make a lower derivative a field of its own.")
         for pairs in self.operators:
             if not pairs or not all(0 <= i <= j < self.dimension for i, j in pairs):
-                raise EquationError(f"operator {pairs} is not a sum over pairs (i, j) with 0 <= i <= j < {self.dimension}.")
+                raise EquationError(f"operator {pairs} is not a sum over pairs (i, j) with "
+                                    f"0 <= i <= j < {self.dimension}.")
 
     @cached_property
     def carried(self) -> tuple[Orders, ...]:
@@ -186,11 +186,12 @@ def operator_weights(channels: Channels, coefficients: Sequence[Tensor], like: T
     weights: list[tuple[Weight, ...]] = []
     for pairs, tensor in zip(channels.operators, coefficients, strict=True):
         if tensor.dim() != 2 or tensor.shape[0] != len(pairs) or tensor.shape[1] not in (1, len(like)):
-            raise EquationError(f"coefficients of shape {tuple(tensor.shape)} do not fit an operator of {len(pairs)} pairs "
-                                f"at {len(like)} points; expected ({len(pairs)}, 1) or ({len(pairs)}, {len(like)}).")
+            raise EquationError(f"coefficients of shape {tuple(tensor.shape)} do not fit an operator of "
+                                f"{len(pairs)} pairs at {len(like)} points; expected ({len(pairs)}, 1) or "
+                                f"({len(pairs)}, {len(like)}).")
         if tensor.requires_grad:
-            raise EquationError("the coefficients of an operator ask for a gradient, which its collapsed channel cannot "
-                                "give; carry its second partials one by one, or detach the coefficients.")
+            raise EquationError("the coefficients of an operator ask for a gradient, which its collapsed channel "
+                                "cannot give; carry its second partials one by one, or detach the coefficients.")
         # As numbers, constants spare a pass over memory for every pair; torch.compile cannot follow them there.
         constant = tensor.shape[1] == 1 and not torch.compiler.is_compiling()
         weights.append(tuple(tensor[:, 0].tolist() if constant else tensor.to(like).unsqueeze(2).unbind(0)))
@@ -203,7 +204,7 @@ def slice_weights(weights: Weights, block: slice) -> Weights:
 
 
 class Rule(ABC):
-    """How the jet of a = f(z) follows from that of z, and the gradient with respect to z from that with respect to a."""
+    """How the jet of a = f(z) follows from that of z, and a gradient with respect to z from one with respect to a."""
 
     @abstractmethod
     def forward(self, z: Tensor, channels: Channels, weights: Weights) -> tuple[Tensor, ...]:
@@ -246,9 +247,8 @@ class Composition(Rule):
             g, c = cotangent[quadratic.channel], quadratic.channel
             gradient[0] += g * (f[2] * z[c] + f[3] * quadratic_form(z, quadratic, weights))
             gradient[c] += g * f[1]
-            for (i, j), weight in zip(quadratic.pairs, quadratic.weights(weights), strict=True):
-                gradient[i] += weight * g * f[2] * z[j]
-                gradient[j] += weight * g * f[2] * z[i]
+            for k, slope in quadratic_slopes(z, quadratic, weights).items():
+                gradient[k] += g * f[2] * slope
         return gradient
 
 
@@ -258,8 +258,20 @@ def quadratic_form(z: Tensor, quadratic: Quadratic, weights: Weights) -> Tensor:
                    zip(quadratic.pairs, quadratic.weights(weights), strict=True)])
 
 
+def quadratic_slopes(z: Tensor, quadratic: Quadratic, weights: Weights) -> dict[int, Tensor]:
+    """The derivative of that form with respect to each first-order channel in it, (n, F) by channel."""
+    slopes: dict[int, list[Tensor]] = {}
+    for (i, j), weight in zip(quadratic.pairs, quadratic.weights(weights), strict=True):
+        for k, other in ((i, j), (j, i)) if i != j else ((i, i),):
+            slopes.setdefault(k, []).append((2 * weight if i == j else weight) * z[other])
+    return {k: _total(summands) for k, summands in slopes.items()}
+
+
 def _product(z: Tensor, factors: Sequence[int]) -> Tensor | float:
-    return math.prod((z[k] for k in factors), start=1.0)  # type: ignore[arg-type]
+    product: Tensor | float = z[factors[0]] if factors else 1.0
+    for k in factors[1:]:
+        product = product * z[k]
+    return product
 
 
 def _total(summands: Sequence[Tensor]) -> Tensor:

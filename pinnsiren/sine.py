@@ -48,10 +48,10 @@ class SecondOrderSine(Rule):
     @staticmethod
     def _second_order(gradient: Tensor, cotangent: Tensor, z: Tensor, *, s: Tensor, c: Tensor, forms: Tensor,
                       channels: Channels, weights: Weights) -> None:
-        across = torch.zeros_like(s) if len(channels.quadratics) > 1 else None
+        across = torch.zeros_like(s)
         for form, quadratic in zip(forms, channels.quadratics, strict=True):
             g = cotangent[quadratic.channel]
-            across = form * g if across is None else across.addcmul_(form, g)
+            across.addcmul_(form, g)
             h = s * g
             for (i, j), weight in zip(quadratic.pairs, quadratic.weights(weights), strict=True):
                 constant, scaled = (1.0, h * weight) if isinstance(weight, Tensor) else (weight, h)

@@ -1,4 +1,4 @@
-"""Networks: maps from points to fields that supply their own partial derivatives. A new network is one new file here."""
+"""Networks: maps from points to fields that supply their own partial derivatives. A new one is a new file here."""
 
 import importlib
 import inspect

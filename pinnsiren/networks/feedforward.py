@@ -73,7 +73,8 @@ class FeedForward(LinearOutput):
         weights = operator_weights(channels, coefficients, points)
         if torch.compiler.is_compiling():
             return _combine(composed(layers, scaled, channels, weights), output)
-        jet: Tensor = _Pass.apply(layers, channels, weights, scaled, *layers.weights, *layers.biases, *output)
+        jet: Tensor = _Pass.apply(  # type: ignore[no-untyped-call]
+            layers, channels, weights, scaled, *layers.weights, *layers.biases, *output)
         return jet
 
 
@@ -107,16 +108,16 @@ class FeedForwardTrace(Trace):
             _outer(signal.cotangent, _incoming(signal, self._layers, tape, self._channels), out=weight)
             bias.copy_(signal.cotangent[0])
             if omega0 is not None:  # rows so far are with respect to V = ω W and e = ω b
-                linear = self._network.layers[signal.layer]
                 if "omega0" in places:
-                    along = weight @ linear.weight.flatten() + bias @ linear.bias
+                    own_weight, own_bias = self._network.layers[signal.layer].parameters()
+                    along = weight @ own_weight.flatten() + bias @ own_bias
                     rows[:, places["omega0"]][:, signal.layer] = along
                 weight.mul_(omega0[signal.layer])
                 bias.mul_(omega0[signal.layer])
 
 
 class _Pass(torch.autograd.Function):
-    """The jet of a feed-forward network and the gradient of its tensors: all V_l, all e_l, and the output's if given."""
+    """The jet of a feed-forward network and the gradient of its tensors: all V_l, all e_l, the output's if given."""
 
     @staticmethod
     def forward(ctx: Any, layers: Layers, channels: Channels, weights: Weights, points: Tensor,
@@ -147,7 +148,8 @@ class _Pass(torch.autograd.Function):
             tape = Tape(points[block], slice_weights(ctx.weights, block), saved)
             incoming = _uncombine(cotangent[:, block], tape.features, tensors[2 * count:], gradients[2 * count:])
             for signal in backward(layers, tape, incoming, channels):
-                _accumulate(signal, layers, tape, channels, into=(gradients[signal.layer], gradients[count + signal.layer]))
+                into = gradients[signal.layer], gradients[count + signal.layer]
+                _accumulate(signal, layers, tape, channels, into=into)
         return None, None, None, None, *gradients
 
 
@@ -161,7 +163,7 @@ def parameter_slices(network: nn.Module) -> dict[str, slice]:
 
 
 def _combine(features: Tensor, output: tuple[Tensor, ...]) -> Tensor:
-    """The linear output of the features' jet, whose constant acts on the value only; the features where there is none."""
+    """The linear output of the features' jet, its constant in the value only; the features where there is none."""
     if not output:
         return features
     weight, bias = output
@@ -201,5 +203,5 @@ def _incoming(signal: Signal, layers: Layers, tape: Tape, channels: Channels) ->
 
 def _outer(cotangent: Tensor, inputs: Tensor, *, out: Tensor) -> None:
     """Rows Σ_c cotangent_c ⊗ inputs_c of a weight: (K, n, o), (K, n, i) -> (n, o·i)."""
-    rows = out.unflatten(1, (cotangent.shape[2], inputs.shape[2]))
+    rows = out.view(len(out), cotangent.shape[2], inputs.shape[2])
     rows.copy_(torch.bmm(cotangent.permute(1, 2, 0), inputs.transpose(0, 1)))

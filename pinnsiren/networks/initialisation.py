@@ -14,8 +14,8 @@ def uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator) ->
 
 
 def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
-    """A linear layer with these values; torch's own initialisation, which draws from its global generator, is skipped."""
-    layer = nn.utils.skip_init(nn.Linear, weight.shape[1], weight.shape[0], dtype=weight.dtype)
+    """A linear layer with these values; torch's own, which it draws from its global generator, are not drawn."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta", dtype=weight.dtype).to_empty(device="cpu")
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
@@ -31,7 +31,7 @@ def centre_and_half_width(box: Sequence[Sequence[float]] | Tensor | None, inputs
     if box is None:
         return torch.zeros(inputs, dtype=torch.float64), torch.ones(inputs, dtype=torch.float64)
     bounds = torch.as_tensor(box, dtype=torch.float64)
-    if bounds.shape != (inputs, 2) or not bool((torch.isfinite(bounds).all() & (bounds[:, 0] < bounds[:, 1]).all())):
+    if bounds.shape != (inputs, 2) or not bool(torch.isfinite(bounds).all() & (bounds[:, 0] < bounds[:, 1]).all()):
         raise DomainError(f"box {bounds.tolist()} does not bound {inputs} coordinates; give one finite pair "
                           "(low, high) with low < high for each.")
     return bounds.mean(1), (bounds[:, 1] - bounds[:, 0]) / 2

@@ -2,8 +2,8 @@
 
     z_0 = V_0 x̂ + e_0,    a_l = f(z_l),    z_{l+1} = V_{l+1} a_l + e_{l+1},    x̂ = (x − centre) / half width.
 
-The jet of x̂ is trivial (x̂, unit vectors / half width, 0, …), so that the first layer's derivatives are constants times
-derivatives of f: a_α = f^(|α|)(z_0) ρ_α with ρ_α = Π_i (V_0[:, i] / half width_i)^{α_i}, and nothing is multiplied by 0.
+The jet of x̂ is trivial (x̂, unit vectors / half width, 0, …), so that the first layer's derivatives are constants
+times those of f: a_α = f^(|α|)(z_0) ρ_α with ρ_α = Π_i (V_0[:, i] / half width_i)^{α_i}; no 0 is multiplied.
 
 Points go through in blocks that stay in the cache, because everything but the products is bound by memory.
 """
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pinnsiren.activations import Activation
-from pinnsiren.jets import Channels, Composition, Orders, Weights
+from pinnsiren.jets import Channels, Composition, Orders, Weights, quadratic_form, quadratic_slopes
 from pinnsiren.sine import rule_for
 
 BLOCK_BYTES = 2**21  # of one layer's jet: a few of these fit in the cache; measured flat from half to twice as much
@@ -95,7 +95,7 @@ def forward(layers: Layers, points: Tensor, channels: Channels, weights: Weights
     z = torch.addmm(layers.biases[0], points, layers.weights[0].T)
     saved: list[Saved] = [_first(layers, z, channels, weights)]
     for weight, bias in zip(layers.weights[1:], layers.biases[1:], strict=True):
-        z = torch.mm(saved[-1][0].flatten(0, 1), weight.T).unflatten(0, (len(channels), len(points)))
+        z = torch.mm(saved[-1][0].flatten(0, 1), weight.T).view(len(channels), len(points), len(bias))
         z[0] += bias
         jet, *rest = rule.forward(z, channels, weights)
         saved.append((jet, z, *rest))
@@ -107,7 +107,7 @@ def composed(layers: Layers, points: Tensor, channels: Channels, weights: Weight
     rule = Composition(layers.activation)
     a = _first(layers, torch.addmm(layers.biases[0], points, layers.weights[0].T), channels, weights)[0]
     for weight, bias in zip(layers.weights[1:], layers.biases[1:], strict=True):
-        value, *others = torch.mm(a.flatten(0, 1), weight.T).unflatten(0, (len(channels), len(points))).unbind(0)
+        value, *others = torch.mm(a.flatten(0, 1), weight.T).view(len(channels), len(points), len(bias)).unbind(0)
         a = rule.forward(torch.stack([value + bias, *others]), channels, weights)[0]
     return a
 
@@ -119,7 +119,8 @@ def backward(layers: Layers, tape: Tape, cotangent: Tensor, channels: Channels) 
         jet, z, *rest = tape.saved[layer]
         signal = rule.backward(cotangent, z, (jet, *rest), channels=channels, weights=tape.weights)
         yield Signal(layer, signal, tape.saved[layer - 1][0])
-        cotangent = torch.mm(signal.flatten(0, 1), layers.weights[layer]).unflatten(0, signal.shape[:2])
+        weight = layers.weights[layer]
+        cotangent = torch.mm(signal.flatten(0, 1), weight).view(len(signal), len(tape.points), weight.shape[1])
     yield Signal(0, _first_backward(layers, tape, cotangent, channels), None)
 
 
@@ -129,35 +130,35 @@ def _first(layers: Layers, z: Tensor, channels: Channels, weights: Weights) -> S
     f = [layers.activation.derivative(basis, k) for k in range(channels.order + 1)]
     slopes = layers.slopes(channels)
     jet = [f[0]] + [f[sum(orders)] * _monomial(slopes, orders, channels) for orders in channels.carried[1:]]
-    for quadratic in channels.collapsed:
-        jet.append(f[2] * _sum(w * (slopes[i - 1] * slopes[j - 1]) for (i, j), w in
-                               zip(quadratic.pairs, quadratic.weights(weights), strict=True)))
+    jet += [f[2] * quadratic_form(_as_channels(slopes), quadratic, weights) for quadratic in channels.collapsed]
     return (torch.stack(jet), *basis)
 
 
 def _first_backward(layers: Layers, tape: Tape, cotangent: Tensor, channels: Channels) -> Tensor:
     """The gradient with respect to z_0 and its first derivatives, (1 + firsts, n, width), point by point."""
-    basis = tape.saved[0][1:]
-    f = [layers.activation.derivative(basis, k) for k in range(channels.order + 2)]
+    f = [layers.activation.derivative(tape.saved[0][1:], k) for k in range(channels.order + 2)]
     slopes = layers.slopes(channels)
-    signal = cotangent.new_zeros(1 + len(slopes), *cotangent.shape[1:])
-    torch.mul(f[1], cotangent[0], out=signal[0])
-    for g, orders in zip(cotangent[1:], channels.carried[1:], strict=False):
-        order = sum(orders)
+    signal = f[1] * cotangent[:1 + len(slopes)]
+    for channel, orders in enumerate(channels.carried[1:], start=1):
+        order, g = sum(orders), cotangent[channel]
         signal[0].addcmul_(f[order + 1] * _monomial(slopes, orders, channels), g)
-        for k, i in enumerate(channels.firsts):
-            if orders[i]:
-                lower = tuple(m - (j == i) for j, m in enumerate(orders))
-                signal[1 + k].addcmul_(f[order] * (orders[i] * _monomial(slopes, lower, channels)), g)
+        if order > 1:
+            for k, i in enumerate(channels.firsts, start=1):
+                if orders[i]:
+                    lower = tuple(m - (j == i) for j, m in enumerate(orders))
+                    signal[k].addcmul_(f[order] * (orders[i] * _monomial(slopes, lower, channels)), g)
     for quadratic in channels.collapsed:
-        g = cotangent[quadratic.channel]
-        down, up = f[3] * g, f[2] * g
-        for (i, j), weight in zip(quadratic.pairs, quadratic.weights(tape.weights), strict=True):
-            scaled = up * weight if isinstance(weight, Tensor) or weight != 1 else up
-            signal[0].addcmul_(down * weight, slopes[i - 1] * slopes[j - 1])
-            signal[i].addcmul_(scaled, slopes[j - 1])
-            signal[j].addcmul_(scaled, slopes[i - 1])
+        g, z = cotangent[quadratic.channel], _as_channels(slopes)
+        signal[0].addcmul_(f[3] * quadratic_form(z, quadratic, tape.weights), g)
+        up = f[2] * g
+        for k, slope in quadratic_slopes(z, quadratic, tape.weights).items():
+            signal[k].addcmul_(up, slope)
     return signal
+
+
+def _as_channels(slopes: Tensor) -> Tensor:
+    """The slopes at the numbers that first-order channels have, from 1 on; at 0 a value that nothing asks for."""
+    return torch.cat([torch.zeros_like(slopes[:1]), slopes])
 
 
 def _monomial(slopes: Tensor, orders: Orders, channels: Channels) -> Tensor:
@@ -167,10 +168,3 @@ def _monomial(slopes: Tensor, orders: Orders, channels: Channels) -> Tensor:
         for _ in range(orders[i]):
             product = product * slope
     return product
-
-
-def _sum(summands: Iterator[Tensor]) -> Tensor:
-    total = next(summands)
-    for summand in summands:
-        total = total + summand
-    return total

@@ -37,14 +37,14 @@ class ModuleNetwork(Network):
             return ModuleTrace(self.jet(points, channels, coefficients), list(self.parameters()))
 
     def spec(self) -> tuple[str, dict[str, Any]]:
-        raise StorageError(f"a ModuleNetwork around {type(self.module).__name__} cannot be written down as plain values; "
-                           "save its state_dict yourself, or use a network of pinnsiren.")
+        raise StorageError(f"a ModuleNetwork around {type(self.module).__name__} cannot be written down as plain "
+                           "values; save its state_dict yourself, or use a network of pinnsiren.")
 
     def _jet(self, points: Tensor, channels: Channels, coefficients: Sequence[Tensor]) -> Tensor:
         values = self.module(points)
         if values.shape != (len(points), self.outputs):
-            raise SolveError(f"{type(self.module).__name__} maps {tuple(points.shape)} to {tuple(values.shape)}; expected "
-                             f"({len(points)}, {self.outputs}): one column for each field.")
+            raise SolveError(f"{type(self.module).__name__} maps {tuple(points.shape)} to {tuple(values.shape)}; "
+                             f"expected ({len(points)}, {self.outputs}): one column for each field.")
         columns = [self._column(value, points, channels, coefficients) for value in values.unbind(1)]
         return torch.stack(columns, dim=2)
 

@@ -75,8 +75,8 @@ class Network(nn.Module, ABC):
                             f"expected (n, {self.inputs}), one column a coordinate.")
         own = next(self.parameters(), points)
         if points.dtype != own.dtype or points.device != own.device:
-            raise DataError(f"{type(self).__name__} was given points on {points.device} in {points.dtype}; its parameters "
-                            f"are {own.dtype} on {own.device}. Move one to the other with .to().")
+            raise DataError(f"{type(self).__name__} was given points on {points.device} in {points.dtype}; its "
+                            f"parameters are {own.dtype} on {own.device}. Move one to the other with .to().")
         if points.requires_grad and torch.is_grad_enabled():
             raise DataError("the points ask for a gradient, but a jet is differentiable in the parameters only; detach "
                             "them, and name the partials wanted in Channels.")

@@ -76,8 +76,8 @@ class Siren(FeedForward):
 def _frequencies(omega0: float | Sequence[float], layers: int) -> list[float]:
     omegas = [float(omega0)] * layers if isinstance(omega0, (int, float)) else [float(omega) for omega in omega0]
     if len(omegas) != layers or not all(math.isfinite(omega) and omega != 0 for omega in omegas):
-        raise SolveError(f"Siren of {layers} sine layers was given omega0={omega0!r}; expected one finite number that is "
-                         "not 0, or one for each layer.")
+        raise SolveError(f"Siren of {layers} sine layers was given omega0={omega0!r}; expected one finite number that "
+                         "is not 0, or one for each layer.")
     return omegas
 
 

@@ -17,8 +17,7 @@ from pinnsiren.networks.network import Network, Trace
 Operator = Mapping[Orders, Weight]  # Σ_α weight_α(x) ∂^α; weights are numbers or columns (n, 1)
 
 CHUNK = 2**23  # numbers held at once while a jet is evaluated: 64 MB in float64
-import os
-LOWEST = float(os.environ.get('LOWEST','1.0'))
+LOWEST = 0.3  # radians per cell: slow enough that a few waves span polynomials, which a coarse solve needs
 TOLERANCE = 1e-6  # cells that a point may lie outside the box by rounding
 
 
@@ -256,9 +255,8 @@ def _polynomial(coefficients: Tensor, t: Tensor, order: int) -> Tensor:
 
 
 def _frequencies(band: Sequence[float], features: int) -> Tensor:
-    """0 for the constant, then twice the midpoints of a grid over half of the band, for cosines and for sines.
-
-    The other half of the band holds the same functions. Numbers of midpoints are even, in proportion to the band.
+    """0 for the constant, then twice half of the band, for cosines and for sines: a few lowest frequencies, and midpoints
+    of a grid. The other half of the band holds the same functions. Numbers of midpoints are even, in proportion to the band.
     """
     spacing = (math.prod(2 * b for b in band) / features) ** (1 / len(band))
     counts = [2 * max(1, round(b / spacing)) for b in band]

@@ -4,7 +4,9 @@ A feature sin(w·x̂ + b) lives in coordinates x̂ scaled to [−1, 1]; a *band*
 of n periods across the domain needs a band of nπ.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import sympy
@@ -15,30 +17,71 @@ from pinnsiren.problem import Constraint, Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Normal
 
-Band = dict[sympy.Symbol, float]
+Scales = dict[sympy.Symbol, float]
 
 LADDER = (3.0, 6.0, 12.0, 24.0, 48.0)
+OWN = (1.0, 1.3, 2.0)  # factors on the problem's own length scales
 NARROWEST = 2.0  # below, sines are too close to polynomials for double precision
 SAMPLES = 1024
 
 
+@dataclass(frozen=True)
+class Band:
+    """A law for random frequencies: the largest of each coordinate, and how many coordinates a feature depends on.
+
+    Args:
+        widths: largest angular frequency per half-width of the domain, in the order of ``problem.coordinates``.
+        interactions: coordinates of each feature, chosen at random; None for all. In high dimension most solutions
+            are sums of functions of few coordinates, which these features catch with far fewer.
+    """
+
+    widths: tuple[float, ...]
+    interactions: int | None = None
+
+    @property
+    def modes(self) -> float:
+        """About how many sines resolve this band on the box: Π max(1, 2β/π), for each choice of coordinates."""
+        each = [max(1.0, 2 * w / math.pi) for w in self.widths]
+        d, q = len(each), self.interactions or len(each)
+        return math.comb(d, q) * math.prod(each) ** (q / d)
+
+    def fits(self, features: int) -> bool:
+        """Whether that many features can resolve the band and are not far too many for it."""
+        return self.modes <= features <= 40 * self.modes
+
+    def neighbours(self, isotropic: bool = False) -> list["Band"]:
+        """The band made wider and narrower: along all coordinates, and along each unless only the former is wanted."""
+        everywhere = range(len(self.widths))
+        if isotropic:
+            return [self._scaled(f, everywhere) for f in (1.25, 0.8)]
+        ways = [everywhere] + ([range(i, i + 1) for i in everywhere] if len(self.widths) in (2, 3) else [])
+        return [self._scaled(f, way) for way in ways for f in (1.5, 0.67)]
+
+    def wider(self) -> "Band":
+        return self._scaled(1.3, range(len(self.widths)))
+
+    def _scaled(self, factor: float, way: range) -> "Band":
+        widths = tuple(max(NARROWEST, w * (factor if i in way else 1.0)) for i, w in enumerate(self.widths))
+        return Band(widths, self.interactions)
+
+
 def candidates(problem: Problem) -> list[Band]:
-    """Bands to try: a ladder of equal ones, and those around the problem's own scales."""
-    own = length_scales(problem)
-    ladder = [dict.fromkeys(problem.coordinates, rung) for rung in LADDER]
-    if not own:
-        return ladder
-    return ladder + [{c: max(factor * own.get(c, 0.0), LADDER[0]) for c in problem.coordinates} for factor in (1.0, 1.3, 2.0)]
+    """Bands to try: those around the problem's own scales, and a ladder of equal ones."""
+    names, own = problem.coordinates, length_scales(problem)
+    around = [tuple(max(factor * own.get(c, 0.0), LADDER[0]) for c in names) for factor in OWN] if own else []
+    widths = list(dict.fromkeys([*around, *((rung,) * len(names) for rung in LADDER)]))
+    orders = (1, 2, None) if len(names) > 3 else (None,)
+    return [Band(w, q) for q in orders for w in widths]
 
 
-def length_scales(problem: Problem) -> Band:
+def length_scales(problem: Problem) -> Scales:
     """The angular frequency of the problem's known functions, per coordinate and half-width of the domain.
 
     For each known term g (forcing, boundary values, coefficients) it is √(mean (∂_i g)² / mean (g − ḡ)²), the root mean
     square of its spectrum; for an operator a ∂_i² u + c u with ac > 0 it is √(c/a), the wavenumber of its free waves.
     """
     half = {c: (b - a) / 2 for c, (a, b) in problem.bounds.items()}
-    found: Band = {}
+    found: Scales = {}
     for constraint in problem.constraints:
         points = constraint.region.sample(SAMPLES if constraint.region.dimension else 1, seed=0)
         columns = {**dict(zip(points.coordinates, points.values.T, strict=True)), **points.data}
@@ -49,9 +92,9 @@ def length_scales(problem: Problem) -> Band:
     return {c: f for c, f in found.items() if f > 0}
 
 
-def _of_data(residual: sympy.Expr, columns: Mapping[sympy.Symbol, np.ndarray]) -> Band:
+def _of_data(residual: sympy.Expr, columns: Mapping[sympy.Symbol, np.ndarray]) -> Scales:
     known = residual.as_independent(*partials([residual]), as_Add=True)[0] if residual.has(Partial) else residual
-    found: Band = {}
+    found: Scales = {}
     if known.has(Data, Normal):
         return found
     values = evaluate(known, dict(columns))
@@ -63,10 +106,10 @@ def _of_data(residual: sympy.Expr, columns: Mapping[sympy.Symbol, np.ndarray]) -
     return found
 
 
-def _of_waves(residual: sympy.Expr, constraint: Constraint, points: Points) -> Band:
+def _of_waves(residual: sympy.Expr, constraint: Constraint, points: Points) -> Scales:
     coefficients = {p: a for p, a in linearise(residual).items() if not a.has(Partial, Normal, Data)}
     columns = dict(zip(points.coordinates, points.values.T, strict=True))
-    found: Band = {}
+    found: Scales = {}
     for value in (p for p in coefficients if p.order == 0):
         for p, a in coefficients.items():
             if p.field == value.field and p.order == 2 and max(p.orders) == 2:
@@ -74,11 +117,3 @@ def _of_waves(residual: sympy.Expr, constraint: Constraint, points: Points) -> B
                 symbol = p.field.coordinates[p.orders.index(2)]
                 found[symbol] = float(np.sqrt(max(float(np.max(ratio)), 0.0)))
     return found
-
-
-def neighbours(band: Band, isotropic: bool = False) -> list[Band]:
-    """The band made wider and narrower: along all coordinates, and along each unless only the former is wanted."""
-    if isotropic:
-        return [{c: max(NARROWEST, b * f) for c, b in band.items()} for f in (1.25, 0.8)]
-    ways = [tuple(band)] + ([(c,) for c in band] if len(band) > 1 else [])
-    return [{c: max(NARROWEST, b * (f if c in way else 1.0)) for c, b in band.items()} for way in ways for f in (1.5, 0.67)]

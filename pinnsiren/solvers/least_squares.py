@@ -16,7 +16,7 @@ from pinnsiren.last_layer import LastLayer, Rows, jets_of, linear_outputs, stack
 from pinnsiren.model import Model, groups
 from pinnsiren.networks import Fourier
 from pinnsiren.residual import Residual
-from pinnsiren.solvers.bands import Band, candidates, neighbours
+from pinnsiren.solvers.bands import Band, candidates
 from pinnsiren.solvers.estimate import balanced_scales, judge, ridge_solve, row_factors, row_scales
 from pinnsiren.solvers.task import Solver, Step, Task
 
@@ -26,6 +26,7 @@ SIZES = (300, 600, 1200, 2400, 4000)
 UNINFORMED = 0.3  # an estimated error above it says nothing about the band
 GAIN = 2.0  # twice the features must have lowered the estimate by this to be worth doubling again …
 GOOD = 1e-5  # … and by its cube where the estimate is below this already
+FINE = 1e-8  # an estimate with which a costly level ends
 CHEAP = 600  # features up to which bands are searched coordinate by coordinate
 BYTES = 8
 
@@ -66,15 +67,16 @@ class LeastSquares(Solver):
         if task.model is None:
             yield from self._search(task)
             return
-        trial = self._trial(task, task.model, {}, start=None)
+        trial = self._trial(task, task.model, Band(()), start=None)
         yield trial.step()
 
     def _search(self, task: Task) -> Iterator[Step]:
         """Trials over bands, cheap networks first; the better ones again with more features."""
-        pool, best, previous = candidates(task.problem), None, math.inf
+        everything, best, previous = candidates(task.problem), None, math.inf
+        ranked: list[Trial] = []
         for level, size in enumerate(self._sizes(task)):
             trials: list[Trial] = []
-            for step in self._level(task, pool, size, best=best, trials=trials):
+            for step in self._level(task, self._pool(everything, ranked, size), size, best=best, trials=trials):
                 best = step
                 yield best.step()
             if not trials or best is None:
@@ -83,28 +85,27 @@ class LeastSquares(Solver):
             if self._is_enough(task, best, ranked[0], previous, level):
                 return
             previous = min(previous, ranked[0].estimate)
-            pool = self._next_pool(pool, ranked)
 
     def _level(self, task: Task, pool: list[Band], size: int, *, best: Trial | None,
                trials: list[Trial]) -> Iterator[Trial]:
         """Try every band of the pool, then climb from the best one; yields each trial that is the best so far."""
-        seen: set[tuple[float, ...]] = set()
+        seen: set[Band] = set()
         waiting = list(pool)
         while waiting:
             band = waiting.pop(0)
-            if _key(band) in seen or not self._fits(task, size, trials):
+            if band in seen or not self._fits(task, size, trials):
                 continue
-            seen.add(_key(band))
+            seen.add(band)
             trial = self._trial(task, self._network(task, band, size), band, start=best)
             trials.append(trial)
             if best is None or trial.estimate < best.estimate:
                 best = trial
                 yield trial
-            if trial.estimate <= task.target:
+            if trial.estimate <= (task.target if size <= 2 * CHEAP else max(task.target, FINE)):
                 return
             if not waiting and min(t.estimate for t in trials) < UNINFORMED:
                 leader = min(trials, key=lambda t: t.estimate)
-                waiting = [b for b in neighbours(leader.band, size > CHEAP) if _key(b) not in seen]
+                waiting = [b for b in leader.band.neighbours(size > CHEAP) if b not in seen]
 
     def _fits(self, task: Task, size: int, trials: list[Trial]) -> bool:
         """Whether another trial of this size fits into the time that is left."""
@@ -118,12 +119,11 @@ class LeastSquares(Solver):
         stalled = level > 1 and latest.estimate * gain > previous and previous < UNINFORMED
         return stalled or task.seconds_left < 8 * latest.seconds
 
-    def _next_pool(self, pool: list[Band], ranked: list[Trial]) -> list[Band]:
-        if ranked[0].estimate > UNINFORMED:
-            return [ranked[0].band, *pool]
-        first = ranked[0].band
-        wider = {c: 1.3 * b for c, b in first.items()}
-        return [first, wider, *(t.band for t in ranked[1:2])]
+    def _pool(self, everything: list[Band], ranked: list[Trial], size: int) -> list[Band]:
+        """Bands to try with ``size`` features: all that it fits as long as nothing is known, then the best."""
+        if ranked and ranked[0].estimate < UNINFORMED:
+            return [ranked[0].band, ranked[0].band.wider(), *(t.band for t in ranked[1:2])]
+        return [t.band for t in ranked[:1]] + [b for b in everything if b.fits(size)] or everything[:1]
 
     def _sizes(self, task: Task) -> Iterator[int]:
         """Numbers of features that memory allows: rows × features × (channels + factors) doubles."""
@@ -136,10 +136,11 @@ class LeastSquares(Solver):
     def _network(self, task: Task, band: Band, size: int) -> Model:
         box = task.problem.bounds
         dtype = task.dtype or torch.float64
-        return Model({fields: Fourier(len(fields[0].coordinates), len(fields), size, [band[c] for c in fields[0].coordinates],
-                                      box=[box[c] for c in fields[0].coordinates], seed=task.seed + size, dtype=dtype,
-                                      device=task.device)
-                      for fields in groups(task.problem.fields)})
+        widths = dict(zip(task.problem.coordinates, band.widths, strict=True))
+        return Model({fields: Fourier(len(own), len(fields), size, [widths[c] for c in own],
+                                      interactions=None if band.interactions is None else min(band.interactions, len(own)),
+                                      box=[box[c] for c in own], seed=task.seed + size, dtype=dtype, device=task.device)
+                      for fields in groups(task.problem.fields) for own in [fields[0].coordinates]})
 
     def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None) -> Trial:
         """Solve a network's output layer, and estimate the error on points that were not fitted."""
@@ -184,10 +185,6 @@ class LeastSquares(Solver):
             if gain < self.tolerance:
                 break
         return coefficients
-
-
-def _key(band: Band) -> tuple[float, ...]:
-    return tuple(round(b, 3) for b in band.values())
 
 
 def _norm(values: Mapping[str, Tensor], factors: Mapping[str, float]) -> float:

@@ -13,7 +13,7 @@ from pinnsiren.model import Model, parameter_vector, set_parameters
 from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual
 
-INTERIOR_SHARE = 0.75  # of the points go inside the domains, the rest on their boundaries
+INTERIOR_SHARE = {1: 0.9, 2: 0.75}  # of the points go inside the domains, the rest on their boundaries; 1/2 from 3D on
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Task:
     def counts(self, points: int) -> dict[str, int]:
         """Points by constraint name: the user's numbers, or a share of ``points``.
 
-        Three quarters go inside, shared equally; the rest on boundaries, shared by their measure. A constraint's own
+        Three quarters go inside in 2D (half from 3D on), shared equally; the rest on boundaries, by their measure. A constraint's own
         number comes first, then that of ``solve``; point sets are used whole, single points once.
         """
         if isinstance(self.points, int):
@@ -141,7 +141,8 @@ def _shares(problem: Problem, points: int) -> list[int]:
     regions = {c.region: c.region for c in problem.constraints if c.points is None and c.region.points is None}
     inside = [r for r in regions if r.dimension == len(r.coordinates)]
     around = {r: r.measure for r in regions if 0 < r.dimension < len(r.coordinates)}
-    shares = {r: INTERIOR_SHARE * points / len(inside) for r in inside}
-    shares |= {r: (1 - INTERIOR_SHARE) * points * m / sum(around.values()) for r, m in around.items()}
+    inner = INTERIOR_SHARE.get(len(problem.coordinates), 0.5)
+    shares = {r: inner * points / len(inside) for r in inside}
+    shares |= {r: (1 - inner) * points * m / sum(around.values()) for r, m in around.items()}
     return [max(8, round(shares[c.region])) if c.region in shares else max(1, round(c.region.measure))
             for c in problem.constraints]

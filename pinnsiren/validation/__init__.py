@@ -6,4 +6,5 @@ from pinnsiren.validation.finite_difference import Chebyshev, FiniteDifference
 from pinnsiren.validation.reference import Reference, ReferenceSolution
 from pinnsiren.validation.report import FieldError, Report, Verdict
 
-__all__ = ["Chebyshev", "Exact", "FieldError", "FiniteDifference", "Reference", "ReferenceSolution", "Report", "Verdict", "validate"]
+__all__ = ["Chebyshev", "Exact", "FieldError", "FiniteDifference", "Reference", "ReferenceSolution", "Report",
+           "Verdict", "validate"]

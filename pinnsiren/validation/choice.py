@@ -46,8 +46,8 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
     """Refine until the reference's own error is a tenth of its difference from the solution.
 
     A grid that misses a feature may think too well of itself. Therefore at least two references are computed, and where
-    two disagree by more than both their errors together, that disagreement becomes the error of both. A reference that is
-    proved (an exact solution put into the equations) needs no second. A kind that falls far behind another, as finite
+    two disagree by more than both their errors together, that disagreement becomes the error of both. A reference that
+    is proved (an exact solution put into the equations) needs no second. A kind that falls far behind another, as finite
     differences do where the solution is smooth, is left.
 
     Args:
@@ -75,7 +75,8 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
             break
         tried[-2:] = _reconciled(tried[-2:], problem, points)
         latest[type(candidate)] = _worst(tried[-1])
-        if len(tried) > 1 and (_is_finer(tried[-1], problem, points, difference=difference) or _met_rounding(*tried[-2:])):
+        if len(tried) > 1 and (_met_rounding(*tried[-2:])
+                               or _is_finer(tried[-1], problem, points, difference=difference)):
             break
     if not tried:
         raise failure

@@ -15,7 +15,7 @@ from pinnsiren.sampling import Points
 from pinnsiren.symbols import Field
 from pinnsiren.validation.choice import cheapest_finer, fitting, why_unfit
 from pinnsiren.validation.exact import Exact, columns_of
-from pinnsiren.validation.figure import Picture, pictures_of
+from pinnsiren.validation.figure import pictures_of
 from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, in_order, relative_l2, without_mean
 from pinnsiren.validation.report import FieldError, Report, judge
 
@@ -54,13 +54,15 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
         raise ReferenceError(f"validate was given tolerance={tolerance}; expected a relative error > 0, such as 1e-3.")
     inside, boundary = comparison_points(problem)
     found, why_none = _reference(solution, reference, inside)
-    errors = {} if found is None else {f: _field_error(solution, f, found, inside=inside, boundary=boundary) for f in problem.fields}
+    errors = {} if found is None else {f: _field_error(solution, f, found, inside=inside, boundary=boundary)
+                                       for f in problem.fields}
     residuals = {c.name: residual_rms(solution, c) for c in problem.constraints}
     verdict, reason = judge(errors, tolerance, why_none=why_none)
     pictures = pictures_of(problem, inside, solution=lambda f, at: solution(f, in_order(at, problem)),
                            reference=None if found is None else found.values)
-    return Report(problem=problem, reference=None if found is None else found.description, errors=errors, residuals=residuals,
-                  tolerance=tolerance, verdict=verdict, reason=reason, pictures=pictures)
+    return Report(problem=problem, reference=None if found is None else found.description,
+                  errors=errors, residuals=residuals, tolerance=tolerance, verdict=verdict, reason=reason,
+                  pictures=pictures)
 
 
 def comparison_points(problem: Problem) -> tuple[Points, tuple[Points, ...]]:
@@ -137,4 +139,5 @@ def _joined(parts: list[Points]) -> Points:
     first = parts[0]
     shared = [d for d in first.data if all(d in p.data for p in parts)]
     values = [p.values[:, [p.coordinates.index(c) for c in first.coordinates]] for p in parts]
-    return Points(first.coordinates, np.concatenate(values), None, {d: np.concatenate([p.data[d] for p in parts]) for d in shared})
+    data = {d: np.concatenate([p.data[d] for p in parts]) for d in shared}
+    return Points(first.coordinates, np.concatenate(values), None, data)

@@ -50,7 +50,8 @@ class Exact(Reference):
         measured = any(e.has(Data) for e in exact.values())  # data columns cannot be differentiated, hence not proved
         if not measured:
             _require_satisfied(problem, exact)
-        return ReferenceSolution(description="the values that travel with the points" if measured else "the exact solution",
+        description = "the values that travel with the points" if measured else "the exact solution"
+        return ReferenceSolution(description=description,
                                  error=dict.fromkeys(problem.fields, ROUNDING),
                                  values=lambda field, at: _evaluated([exact[field]], columns_of(at))[0], proved=True)
 
@@ -88,7 +89,9 @@ def _require_zero(expression: sympy.Expr, constraint: Constraint, points: Points
     at_zero = expression.xreplace(dict.fromkeys(slopes, sympy.S.Zero))
     known = [] if at_zero.has(sympy.zoo, sympy.oo, sympy.nan) else [at_zero]
     values = _evaluated([expression, *slopes.values(), *known], columns)
-    terms = [_rms(v) * size[p] for v, p in zip(values[1:], slopes, strict=False)] + [_rms(v) for v in values[len(slopes) + 1:]]
+    count = len(slopes) + 1
+    terms = [_rms(v) * size[p] for v, p in zip(values[1:count], slopes, strict=True)]
+    terms += [_rms(v) for v in values[count:]]
     residual, scale = values[0], max(terms)
     if _rms(residual) <= LARGEST_RESIDUAL * scale:
         return

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from pinnsiren.check import undetermined_constants
 from pinnsiren.domains.domain import Domain
 from pinnsiren.problem import Problem
-from pinnsiren.sampling import Points
+from pinnsiren.sampling import Mask, Points
 from pinnsiren.symbols import Field
 from pinnsiren.validation.reference import Array, without_mean
 
@@ -42,7 +44,8 @@ class Picture:
     shape: tuple[int, ...] | None
 
 
-def pictures_of(problem: Problem, scattered: Points, *, solution: Values, reference: Values | None) -> tuple[Picture, ...]:
+def pictures_of(problem: Problem, scattered: Points, *,
+                solution: Values, reference: Values | None) -> tuple[Picture, ...]:
     """One picture for each field and slice; scattered points where the problem has no domain to slice.
 
     A field that is known up to a constant is shown with mean zero.
@@ -52,11 +55,13 @@ def pictures_of(problem: Problem, scattered: Points, *, solution: Values, refere
     pictures = []
     for field in problem.fields:
         for slice_ in [_scattered(scattered)] if domain is None or scattered.data else _slices(domain):
-            values = [None if call is None else _masked(call(field, slice_.points), slice_.inside, free_constant=field in free)
-                      for call in (solution, reference)]
-            if values[0] is not None:
+            found, expected = (
+                None if call is None
+                else _masked(call(field, slice_.points), slice_.inside, free_constant=field in free)
+                for call in (solution, reference))
+            if found is not None:
                 pictures.append(Picture(f"{field.name}{slice_.where}", tuple(map(str, slice_.along)), slice_.places,
-                                        values[0], values[1], slice_.shape))
+                                        found, expected, slice_.shape))
     return tuple(pictures)
 
 
@@ -80,7 +85,7 @@ def draw(pictures: Sequence[Picture]) -> Figure:
 class _Slice:
     points: Points
     along: tuple[object, ...]
-    inside: Array
+    inside: Mask
     shape: tuple[int, ...] | None
     where: str = ""
 
@@ -100,7 +105,8 @@ def _slices(domain: Domain) -> list[_Slice]:
     slices = []
     for along in pairs if len(coordinates) <= 3 else pairs[:1]:
         count = LINE if len(along) == 1 else SIDE
-        mesh = np.meshgrid(*[np.linspace(*bounds[i], count) for i in along], indexing="ij")
+        lines = [np.linspace(float(bounds[i, 0]), float(bounds[i, 1]), count) for i in along]
+        mesh = np.meshgrid(*lines, indexing="ij")
         values = np.tile(bounds.mean(axis=1), (mesh[0].size, 1))
         values[:, along] = np.stack([m.ravel() for m in mesh], axis=1)
         fixed = ", ".join(f"{c} = {bounds[i].mean():g}" for i, c in enumerate(coordinates) if i not in along)
@@ -110,7 +116,7 @@ def _slices(domain: Domain) -> list[_Slice]:
     return slices
 
 
-def _masked(values: Array, inside: Array, *, free_constant: bool) -> Array:
+def _masked(values: Array, inside: Mask, *, free_constant: bool) -> Array:
     shown = np.full(len(values), np.nan)
     shown[inside] = without_mean(np.asarray(values)[inside], free_constant=free_constant)
     return shown
@@ -143,11 +149,13 @@ def _draw_map(panel: Axes, picture: Picture, name: str, values: Array, *,
               colours: str, limits: tuple[float, float] | None) -> None:
     x, y = picture.places.T
     low, high = limits or (0.0, float(np.nanmax(values)))
+    drawn: ScalarMappable
     if picture.shape is None:
         drawn = panel.scatter(x, y, c=values, s=4, cmap=colours, vmin=low, vmax=high)
     else:
+        shading: Literal["gouraud", "nearest"] = "gouraud" if np.isfinite(values).all() else "nearest"
         drawn = panel.pcolormesh(*(v.reshape(picture.shape) for v in (x, y, np.ma.masked_invalid(values))),
-                                 cmap=colours, vmin=low, vmax=high, shading="gouraud" if np.isfinite(values).all() else "nearest")
+                                 cmap=colours, vmin=low, vmax=high, shading=shading)
     panel.set_title(f"{picture.title}: {name}")
     panel.set_ylabel(picture.labels[1])
     panel.set_aspect("equal" if 1 / 3 < np.ptp(x) / np.ptp(y) < 3 else "auto")

@@ -82,14 +82,14 @@ class Report:
         return max((e.reference_error for e in self.errors.values()), default=math.nan)
 
     def plot(self) -> Figure:
-        """Solution, reference and |difference| side by side for each field: lines, maps, or slices through the middle."""
+        """Solution, reference and |difference| side by side for each field: lines, maps, slices through the middle."""
         return draw(self.pictures)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures, ready for JSON; numbers that are not finite become None."""
         return {
-            "problem": self.problem.name, "verdict": str(self.verdict), "reason": self.reason, "tolerance": self.tolerance,
-            "reference": self.reference, "reference_error": _finite(self.reference_error),
+            "problem": self.problem.name, "verdict": str(self.verdict), "reason": self.reason,
+            "tolerance": self.tolerance, "reference": self.reference, "reference_error": _finite(self.reference_error),
             "errors": {f.name: {"relative_l2": _finite(e.relative_l2), "maximum": _finite(e.maximum),
                                 "reference_error": _finite(e.reference_error), "claim": _finite(e.claim),
                                 "up_to_constant": e.up_to_constant} for f, e in self.errors.items()},
@@ -102,13 +102,15 @@ class Report:
         Raises:
             StorageError: the page cannot be written there.
         """
-        errors: list[Row] = [(f.name, f"{e.relative_l2:.2e}", f"{e.maximum:.2e}", f"{e.reference_error:.1e}") for f, e in self.errors.items()]
+        errors: list[Row] = [(f.name, f"{e.relative_l2:.2e}", f"{e.maximum:.2e}", f"{e.reference_error:.1e}")
+                             for f, e in self.errors.items()]
         tables: list[tuple[str, Row, list[Row]]] = [
             (f"Against {self.reference}", ("field", "relative L2", "maximum", "reference's own error"), errors),
             ("Residuals at points never trained on", ("equation", "root mean square"),
              [(name, f"{value:.2e}") for name, value in self.residuals.items()])]
         path = Path(path)
-        write_whole(path, html_page(self.problem, verdict=str(self.verdict), reason=self.reason, tables=tables, figure=self.plot()))
+        write_whole(path, html_page(self.problem, verdict=str(self.verdict), reason=self.reason,
+                                    tables=tables, figure=self.plot()))
         return path
 
     def __str__(self) -> str:
@@ -135,8 +137,8 @@ def judge(errors: Mapping[Field, FieldError], tolerance: float, *, why_none: str
     sentence = "; ".join(f"{f.name} {e}" for f, e in errors.items())
     if all(e.relative_l2 + e.reference_error <= tolerance for e in errors.values()):
         return Verdict.CONFIRMED, f"{sentence}; the tolerance is {tolerance:.1e}."
-    return Verdict.INCONCLUSIVE, (f"{sentence}; with a tolerance of {tolerance:.1e} the reference cannot tell. Take a finer one, "
-                                  "such as ps.Chebyshev(nodes), or a larger tolerance.")
+    return Verdict.INCONCLUSIVE, (f"{sentence}; with a tolerance of {tolerance:.1e} the reference cannot tell. Take a "
+                                  "finer one, such as ps.Chebyshev(nodes), or a larger tolerance.")
 
 
 def _finite(value: float) -> float | None:

@@ -53,7 +53,7 @@ def test_preactivation_deviation_follows_the_recursion(initial_bias, limit):
 
 
 def test_preactivations_are_normal_and_activations_arcsine():
-    z = preactivations(Siren(1, 1, 1024, 4, dtype=DOUBLE), line(200))
+    z = preactivations(Siren(1, 1, 1024, 4, dtype=DOUBLE), line(100))
     arcsine = stats.arcsine(loc=-1, scale=2)
     assert stats.kstest(torch.sin(z[0]).flatten(), arcsine.cdf).statistic < 0.05
     for pre in z[1:]:

@@ -1,4 +1,4 @@
-"""Problems with known solutions for the tests of the references: every boundary condition, several dimensions and fields."""
+"""Problems with known solutions, to test references: all boundary conditions, several dimensions and fields."""
 
 import numpy as np
 import sympy
@@ -23,7 +23,8 @@ def same(operator, exact):
 
 def dirichlet():
     exact = {u: SMOOTH}
-    return Problem(same(laplacian, exact).on(RECTANGLE.interior), same(lambda u: u, exact).on(RECTANGLE.boundary)), exact
+    return Problem(same(laplacian, exact).on(RECTANGLE.interior),
+                   same(lambda u: u, exact).on(RECTANGLE.boundary)), exact
 
 
 def neumann_and_robin():
@@ -31,13 +32,16 @@ def neumann_and_robin():
     left, right = RECTANGLE.face(x, -1), RECTANGLE.face(x, 1)
     bottom, top = RECTANGLE.face(y, 0), RECTANGLE.face(y, 1.5)
     return Problem(same(laplacian, exact).on(RECTANGLE.interior), same(lambda u: u, exact).on(left),
-                   same(normal_derivative, exact).on(right), same(lambda u: normal_derivative(u) + (2 + x) * u, exact).on(bottom),
+                   same(normal_derivative, exact).on(right),
+                   same(lambda u: normal_derivative(u) + (2 + x) * u, exact).on(bottom),
                    same(lambda u: normal_derivative(u) + 3 * u, exact).on(top)), exact
 
 
 def variable_coefficients():
     exact = {u: SMOOTH}
-    return Problem(same(lambda u: div((1 + x**2 + y / 2) * grad(u)) - x * u.diff(y) - sympy.exp(y) * u, exact).on(RECTANGLE.interior),
+    def inside(u):
+        return div((1 + x**2 + y / 2) * grad(u)) - x * u.diff(y) - sympy.exp(y) * u
+    return Problem(same(inside, exact).on(RECTANGLE.interior),
                    same(lambda u: u, exact).on(RECTANGLE.boundary)), exact
 
 
@@ -55,14 +59,16 @@ def nonlinear():
 
 def neumann_only():
     exact = {u: SMOOTH}
-    return Problem(same(laplacian, exact).on(RECTANGLE.interior), same(normal_derivative, exact).on(RECTANGLE.boundary)), exact
+    return Problem(same(laplacian, exact).on(RECTANGLE.interior),
+                   same(normal_derivative, exact).on(RECTANGLE.boundary)), exact
 
 
 def system():
     exact = {u: SMOOTH, v: SECOND}
     inside = sympy.Matrix([laplacian(u) + v.diff(x), laplacian(v) - u * v])
     return Problem(Equation(inside, inside.subs(exact).doit()).on(RECTANGLE.interior),
-                   same(lambda u, v: u, exact).on(RECTANGLE.boundary), same(lambda u, v: v, exact).on(RECTANGLE.face(x, -1)),
+                   same(lambda u, v: u, exact).on(RECTANGLE.boundary),
+                   same(lambda u, v: v, exact).on(RECTANGLE.face(x, -1)),
                    same(lambda u, v: normal_derivative(v) + v + u, exact).on(RECTANGLE.boundary.where(x > -1))), exact
 
 
@@ -70,13 +76,15 @@ def one_dimension():
     w, line = Field("w", x), Interval(x, 0, 2)
     exact = {w: sympy.sin(2 * x) + x}
     return Problem(same(lambda w: w.diff(x, 2) + w.diff(x) - 2 * w, exact).on(line.interior),
-                   same(lambda w: w, exact).on(line.face(x, 0)), same(lambda w: w.diff(x) + w, exact).on(line.face(x, 2))), exact
+                   same(lambda w: w, exact).on(line.face(x, 0)),
+                   same(lambda w: w.diff(x) + w, exact).on(line.face(x, 2))), exact
 
 
 def first_order():
     w, line = Field("w", x), Interval(x, 0, 2)
     exact = {w: sympy.sin(2 * x) + x}
-    return Problem(same(lambda w: w.diff(x) + x * w, exact).on(line.interior), same(lambda w: w, exact).on(line.face(x, 0))), exact
+    return Problem(same(lambda w: w.diff(x) + x * w, exact).on(line.interior),
+                   same(lambda w: w, exact).on(line.face(x, 0))), exact
 
 
 def three_dimensions():

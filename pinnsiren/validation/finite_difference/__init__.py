@@ -1,5 +1,5 @@
 """Grid references: the problem's equations with every partial replaced by a differentiation matrix."""
 
-from pinnsiren.validation.finite_difference.refinement import Chebyshev, FiniteDifference
+from pinnsiren.validation.finite_difference.schemes import Chebyshev, FiniteDifference
 
 __all__ = ["Chebyshev", "FiniteDifference"]

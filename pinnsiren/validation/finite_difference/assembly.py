@@ -99,16 +99,23 @@ class System:
             mask[block.rows] = block.equation.inside
         return mask
 
+    @property
+    def unused(self) -> Index:
+        """Rows of nodes outside the domain: their unknowns are zero."""
+        return np.flatnonzero(np.tile(self.grid.sides > 0, len(self.fields)))
+
     def residual(self, u: Array) -> Array:
         """F(u), (size,)."""
         out = np.empty(self.size)
         for block in self.blocks:
             out[block.rows] = self._evaluate(block, u)[0].numpy()
+        out[self.unused] = u[self.unused]
         return out
 
     def jacobian(self, u: Array) -> sparse.csc_matrix:
         """∂F/∂u, (size, size): Σ diag(∂F/∂(∂^α u)) times the rows of ∂^α's matrix."""
-        rows, columns, values = [], [], []
+        unused = self.unused
+        rows, columns, values = [unused], [unused], [np.ones(len(unused))]
         for block in self.blocks:
             slopes = self._evaluate(block, u)[1:]
             for p, slope in zip(block.equation.partials, slopes, strict=True):
@@ -128,7 +135,8 @@ class System:
         return block.equation.program({**block.columns, **jet})
 
 
-def discretise(problem: Problem, equations: Sequence[RowEquation], grid: TensorGrid, accuracy: int | None = None) -> System:
+def discretise(problem: Problem, equations: Sequence[RowEquation], grid: TensorGrid,
+               accuracy: int | None = None) -> System:
     """Put the equations on a grid, one row for each field at each node.
 
     Interior equations hold at nodes strictly inside, boundary equations at nodes of the faces that their region covers.
@@ -142,15 +150,17 @@ def discretise(problem: Problem, equations: Sequence[RowEquation], grid: TensorG
         ReferenceError: a node has too few or too many equations; the message names the place.
     """
     candidates = _candidates(problem, equations, grid)
-    patterns, member = np.unique(np.stack([c.mask for c in candidates], axis=1), axis=0, return_inverse=True)
+    used = np.flatnonzero(grid.sides <= 0)
+    patterns, member = np.unique(np.stack([c.mask[used] for c in candidates], axis=1), axis=0, return_inverse=True)
     slots = np.full((len(candidates), len(grid)), -1)
     for i, pattern in enumerate(patterns):
-        here = np.flatnonzero(member.ravel() == i)
-        found = [k for k in np.flatnonzero(pattern)]
-        place = _Place(problem.coordinates, grid.nodes[here[0]], sum(grid.on_face(f)[here[0]] for f in grid.faces))
+        here = used[member.ravel() == i]
+        found = list(np.flatnonzero(pattern))
+        place = _Place(problem.coordinates, grid.nodes[here[0]], _faces_at(grid, here[0]))
         for field, k in _matched([candidates[k] for k in found], problem.fields, place).items():
             slots[found[k], here] = field
-    matrices = {orders: grid.partial(orders, accuracy) for orders in {_orders(p, problem) for e in equations for p in e.partials}}
+    needed = {_orders(p, problem) for e in equations for p in e.partials}
+    matrices = {orders: grid.partial(orders, accuracy) for orders in needed}
     blocks = [_block(c, slot, problem, grid=grid, matrices=matrices)
               for c, slot in zip(candidates, slots, strict=True) if (slot >= 0).any()]
     return System(grid, problem.fields, tuple(blocks))
@@ -186,10 +196,15 @@ def _candidates(problem: Problem, equations: Sequence[RowEquation], grid: Tensor
     for equation in equations:
         order = [problem.coordinates.index(c) for c in equation.region.coordinates]
         contained = equation.region.contains(nodes[:, order], ON_BOUNDARY * size)
+        if grid.cut is not None:
+            found.append(_Candidate(equation, contained & (grid.sides == (-1 if equation.inside else 0)), None))
+            continue
         if equation.inside:
             found.append(_Candidate(equation, contained & (count == 0), None))
-            crossed = np.any([mask for face, mask in faces.items()
-                              if equation.order_along(problem.coordinates[face.axis]) > 1] or [np.zeros(len(grid), bool)], axis=0)
+            crossed = np.zeros(len(grid), bool)
+            for face, mask in faces.items():
+                if equation.order_along(problem.coordinates[face.axis]) > 1:
+                    crossed |= mask
             found.append(_Candidate(equation, contained & (count > 0) & ~crossed, None, spare=True))
             continue
         for face, mask in faces.items():
@@ -197,6 +212,13 @@ def _candidates(problem: Problem, equations: Sequence[RowEquation], grid: Tensor
             if (contained & mask & (count == 1)).any():
                 found.append(_Candidate(equation, contained & mask, face))
     return found
+
+
+def _faces_at(grid: TensorGrid, node: int) -> int:
+    """How many faces meet at a node; on the boundary of a part of a box, where edges are not told from faces, 2."""
+    if grid.cut is not None:
+        return 2 * int(grid.sides[node] == 0)
+    return sum(int(grid.on_face(face)[node]) for face in grid.faces)
 
 
 def _matched(candidates: Sequence[_Candidate], fields: Sequence[Field], place: _Place) -> dict[int, int]:
@@ -210,14 +232,14 @@ def _matched(candidates: Sequence[_Candidate], fields: Sequence[Field], place: _
     if len(match) < len(fields):
         missing = ", ".join(str(f) for i, f in enumerate(fields) if i not in match)
         names = ", ".join(f"'{candidates[k].equation.name}'" for k in ranked) or "none"
-        raise ReferenceError(f"at {place} there are {len(match)} usable equations for {len(fields)} fields (found: {names}); "
-                             f"expected one for each field: {missing} has none. Add a condition there.")
+        raise ReferenceError(f"at {place} there are {len(match)} usable equations for {len(fields)} fields (found: "
+                             f"{names}); expected one for each field: {missing} has none. Add a condition there.")
     extra = [k for k in left_over if not candidates[k].spare]
     if extra and place.faces < 2:
         names = ", ".join(f"'{candidates[k].equation.name}'" for k in ranked if not candidates[k].spare)
-        raise ReferenceError(f"at {place} the equations {names} are {len(fields) + len(extra)} conditions for {len(fields)} "
-                             "fields; expected one for each field. Remove some, or write an equation of fourth order as "
-                             "two of second order with one more field.")
+        raise ReferenceError(f"at {place} the equations {names} are {len(fields) + len(extra)} conditions for "
+                             f"{len(fields)} fields; expected one for each field. Remove some, or write an equation of "
+                             "fourth order as two of second order with one more field.")
     return match
 
 

@@ -28,9 +28,16 @@ class Face:
 
 @dataclass(frozen=True, eq=False)
 class TensorGrid:
-    """The product of d one-dimensional grids; node arrays run with the last axis fastest (C order)."""
+    """The product of d one-dimensional grids; node arrays run with the last axis fastest (C order).
+
+    Attributes:
+        axes: one for each coordinate.
+        cut: (N,) on which side of a domain's boundary each node lies (−1 inside, 0 on it, +1 outside) where the domain
+            is a part of the box whose faces lie on grid lines; None for the whole box.
+    """
 
     axes: tuple[Grid1D, ...]
+    cut: npt.NDArray[np.int8] | None = None
 
     @property
     def dimension(self) -> int:
@@ -47,6 +54,13 @@ class TensorGrid:
     def nodes(self) -> Array:
         """(N, d) in the coordinates' units."""
         return np.stack([m.ravel() for m in np.meshgrid(*[a.nodes for a in self.axes], indexing="ij")], axis=1)
+
+    @cached_property
+    def sides(self) -> npt.NDArray[np.int8]:
+        """(N,) −1 for nodes strictly inside, 0 on the boundary, +1 outside."""
+        if self.cut is not None:
+            return self.cut
+        return np.where(np.any([self.on_face(face) for face in self.faces], axis=0), 0, -1).astype(np.int8)
 
     @property
     def faces(self) -> tuple[Face, ...]:
@@ -65,8 +79,12 @@ class TensorGrid:
         return reduce(lambda a, b: sparse.kron(a, b, format="csr"), matrices)
 
     def interpolate(self, values: Array, points: Array) -> Array:
-        """Values (m,) at points (m, d) of the box from values (N,) at the nodes, by tensor Lagrange interpolation."""
-        windows = [axis.interpolation(points[:, i]) for i, axis in enumerate(self.axes)]
+        """Values (m,) at points (m, d) of the domain from values (N,) at the nodes, by tensor Lagrange interpolation.
+
+        On a part of a box it is linear along each axis: the cell of a point lies in the domain, wider windows do not.
+        """
+        width = None if self.cut is None else 2
+        windows = [axis.interpolation(points[:, i], width) for i, axis in enumerate(self.axes)]
         size = int(np.prod([w.shape[1] for _, w in windows]))
         chunk = max(1, LARGEST_GATHER // size)
         pieces = [self._gather(values.reshape(self.shape), [(s[i:i + chunk], w[i:i + chunk]) for s, w in windows])
@@ -79,7 +97,7 @@ class TensorGrid:
             shape = [len(start)] + [1] * self.dimension
             shape[axis + 1] = weights.shape[1]
             index.append((start[:, None] + np.arange(weights.shape[1])).reshape(shape))
-        found = values[tuple(index)]
+        found: Array = values[tuple(index)]
         for _, weights in reversed(windows):  # the last axis first: each contraction removes it
             extra = (1,) * (found.ndim - 2)
             found = (found * weights.reshape(len(weights), *extra, -1)).sum(axis=-1)

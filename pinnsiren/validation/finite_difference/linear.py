@@ -11,7 +11,8 @@ from pinnsiren.validation.finite_difference.stencils import Array
 
 Solve = Callable[[Array], Array]
 
-PIVOT = 0.01  # keeps the fill-reducing order unless a pivot is 100 times too small; Newton's correction refines what that loses
+# keeps the fill-reducing order unless a pivot is 100 times too small; Newton's correction mends what that loses
+PIVOT = 0.01
 FEW = 0.01  # of the rows may have a smaller diagonal than that, such as those of borders
 REDUCTION = 1e-11  # of the residual by GMRES; Newton's two further corrections bring it to rounding
 RESTART, CYCLES = 80, 4
@@ -43,17 +44,16 @@ def dense_lu(matrix: sparse.csc_matrix) -> Solve:
         ReferenceError: the matrix is singular.
     """
     scaled, largest = _equilibrated(matrix)
-    *_, factorise = linalg.get_lapack_funcs(("getrs", "getrf"), dtype=np.float64)
-    factors, pivots, info = factorise(scaled.toarray(order="F"), overwrite_a=True)
+    factors, pivots, info = linalg.lapack.dgetrf(scaled.toarray(order="F"), overwrite_a=True)
     if info > 0:  # an exact zero on the diagonal of U
         raise singular()
     return lambda b: linalg.lu_solve((factors, pivots), b / largest, check_finite=False)
 
 
 def preconditioned(matrix: sparse.csc_matrix, rough: sparse.csc_matrix) -> Solve:
-    """b ↦ A⁻¹b by GMRES, preconditioned by the LU of the same equations with second-order differences on the same nodes.
+    """b ↦ A⁻¹b by GMRES, preconditioned by the LU of the same equations with second-order differences there.
 
-    The preconditioned spectrum is bounded (π²/4 for Chebyshev second derivatives), so the iterations do not grow with n.
+    The preconditioned spectrum is bounded (π²/4 for Chebyshev's second derivative): iterations do not grow with n.
 
     Raises:
         ReferenceError: the rough matrix is singular, or (when solving) GMRES does not converge.
@@ -65,8 +65,8 @@ def preconditioned(matrix: sparse.csc_matrix, rough: sparse.csc_matrix) -> Solve
     def solve(b: Array) -> Array:
         found, info = gmres(scaled, b / largest, M=inverse, rtol=REDUCTION, atol=0.0, restart=RESTART, maxiter=CYCLES)
         if info != 0:
-            raise ReferenceError("GMRES does not converge on this grid; choose FiniteDifference(order=2), which is solved directly, "
-                                 "or fewer nodes.")
+            raise ReferenceError("GMRES does not converge on this grid; choose FiniteDifference(order=2), which is "
+                                 "solved directly, or fewer nodes.")
         return np.asarray(found)
 
     return solve
@@ -78,9 +78,9 @@ def singular() -> ReferenceError:
 
 
 def _equilibrated(matrix: sparse.csc_matrix) -> tuple[sparse.csc_matrix, Array]:
-    """The matrix with every row's largest entry 1 (rows of ∂² are n⁴ times those of Dirichlet conditions), and the divisors."""
+    """The matrix with every row's largest entry 1, for rows of ∂² are n⁴ times those of values; and the divisors."""
     largest = abs(matrix).max(axis=1).toarray().ravel()
     if not np.all(np.isfinite(largest)) or not np.all(largest > 0):
-        raise ReferenceError("the linearised equations have a row of zeros, or of numbers that are not finite, at a constant "
-                             "first iterate. Give problem.exact, or rewrite the equation.")
+        raise ReferenceError("the linearised equations have a row of zeros, or of numbers that are not finite, at a "
+                             "constant first iterate. Give problem.exact, or rewrite the equation.")
     return sparse.diags(1 / largest).dot(matrix).tocsc(), largest

@@ -25,9 +25,11 @@ class GridSolution:
 
     Attributes:
         values: (fields, N).
-        rounding: (fields,) relative size of the last Newton correction: what rounding, amplified by the inverse, leaves.
-        imbalance: (constants,) the constant that each interior equation had to be given for a solution to exist, where a field
-            is determined only up to a constant; in the equation's own unit. It tends to 0 if the problem is compatible.
+        rounding: (fields,) relative size of the last Newton correction: what rounding, amplified by the inverse,
+            leaves.
+        imbalance: (constants,) the constant that the interior equation of each field that is determined only up to a
+            constant had to be given for a solution to exist; in the equation's own unit. It tends to 0 if the problem
+            is compatible.
     """
 
     values: Array
@@ -109,7 +111,9 @@ class _Bordered:
         if not self.undetermined:
             return inner
         shift, mean = self.borders()
-        return sparse.bmat([[inner, shift], [mean, None]], format="csc")
+        corner = sparse.csc_matrix((len(self.undetermined), len(self.undetermined)))
+        rows = sparse.hstack([inner, shift]), sparse.hstack([mean, corner])
+        return sparse.csc_matrix(sparse.vstack(rows))
 
 
 def _newton(system: _Bordered, u: Array) -> tuple[Array, Array]:
@@ -148,5 +152,6 @@ def _small(correction: Array, u: Array) -> bool:
 
 
 def _stalled(residual: Array) -> ReferenceError:
-    return ReferenceError(f"Newton's method on the grid does not converge (largest residual {np.abs(residual).max():.2g}; "
-                          "expected 0). Give problem.exact, or another grid: FiniteDifference(order, cells), Chebyshev(nodes).")
+    return ReferenceError("Newton's method on the grid does not converge (largest residual "
+                          f"{np.abs(residual).max():.2g}; expected 0). Give problem.exact, or another grid: "
+                          "FiniteDifference(order, cells), Chebyshev(nodes).")

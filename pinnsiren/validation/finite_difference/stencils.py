@@ -21,7 +21,7 @@ class Grid1D:
 
     Attributes:
         nodes: (n,) increasing; the first and the last are the ends of the interval.
-        positions: (n,) the same nodes as integers (uniform grid) or on [−1, 1] (Chebyshev), free of rounding by low and high.
+        positions: (n,) the same nodes as integers (uniform) or on [−1, 1] (Chebyshev), free of the ends' rounding.
         scale: length of one unit of ``positions``.
         order: 2, 4 or 6 for finite differences; None for Chebyshev collocation (spectral).
     """
@@ -37,7 +37,7 @@ class Grid1D:
     def derivative(self, k: int, accuracy: int | None = None) -> sparse.csr_matrix:
         """The (n, n) matrix of d^k/dx^k, 0 ≤ k ≤ 4.
 
-        Finite differences: centred inside, one-sided with the same order of accuracy where the centred stencil does not fit.
+        Finite differences: centred inside; where that does not fit, one-sided with the same order of accuracy.
 
         Args:
             accuracy: order of finite differences to use on these nodes in place of the axis's own rule.
@@ -45,15 +45,16 @@ class Grid1D:
             ReferenceError: k is above 4, or the axis has fewer nodes than the stencil.
         """
         if k == 0:
-            return sparse.identity(len(self), format="csr")
+            return sparse.csr_matrix(sparse.identity(len(self)))
         if not 0 < k <= HIGHEST_DERIVATIVE:
-            raise ReferenceError(f"a derivative of order {k} was asked of a grid; grids give orders 0 to {HIGHEST_DERIVATIVE}.")
+            raise ReferenceError(f"a derivative of order {k} was asked of a grid; grids give orders 0 to "
+                                 f"{HIGHEST_DERIVATIVE}.")
         order = accuracy or self.order
         if order is None:
             return sparse.csr_matrix(_chebyshev_matrix(len(self), k) / self.scale**k)
         return _stencil_matrix(self.positions, k, order) / self.scale**k
 
-    def interpolation(self, points: Array) -> tuple[npt.NDArray[np.intp], Array]:
+    def interpolation(self, points: Array, width: int | None = None) -> tuple[npt.NDArray[np.intp], Array]:
         """Lagrange weights at points of the interval.
 
         All nodes for Chebyshev; for finite differences of order p the p + 2 nearest nodes, so that the interpolation's
@@ -61,10 +62,12 @@ class Grid1D:
 
         Args:
             points: (m,) in the coordinate's unit.
+            width: another number of nodes, on a uniform grid.
         Returns:
             the first node of each point's window (m,), and the weights (m, w) of its w nodes.
         """
-        width = len(self) if self.order is None else min(self.order + 2, len(self))
+        if width is None:
+            width = len(self) if self.order is None else min(self.order + 2, len(self))
         places = self.positions[0] + (points - self.nodes[0]) / self.scale
         left = np.searchsorted(self.nodes, points, side="right") - width // 2
         start = np.clip(left, 0, len(self) - width)
@@ -81,7 +84,8 @@ def uniform_axis(low: float, high: float, cells: int, order: int) -> Grid1D:
     if order not in ORDERS:
         raise ReferenceError(f"finite differences of order {order!r}; expected one of {ORDERS}.")
     if cells < order + 2:
-        raise ReferenceError(f"finite differences of order {order} on {cells} cells; expected at least {order + 2} cells.")
+        raise ReferenceError(f"finite differences of order {order} on {cells} cells; expected at least "
+                             f"{order + 2} cells.")
     steps = np.arange(cells + 1, dtype=np.float64)
     return Grid1D(np.linspace(low, high, cells + 1), steps, (high - low) / cells, order)
 
@@ -177,7 +181,7 @@ def _barycentric_weights(width: int, *, spectral: bool) -> Array:
 
     Reference: Berrut & Trefethen, Barycentric Lagrange interpolation, SIAM Review 46 (2004), (5.1) and (5.4).
     """
-    signs = (-1.0) ** np.arange(width)
+    signs: Array = np.where(np.arange(width) % 2, -1.0, 1.0)
     if not spectral:
         return signs * comb(width - 1, np.arange(width))
     signs[[0, -1]] /= 2
