@@ -42,12 +42,11 @@ def _power(base: Any, exponent: Any) -> Any:
 
 def _piecewise(*parts: Any) -> Tensor:
     """(value, condition, value, condition, …): the first value whose condition holds, NaN where none does."""
-    like = next(p for p in parts if isinstance(p, Tensor))
-    result = torch.full((), float("nan"), dtype=torch.get_default_dtype(), device=like.device)
+    like = next(p for p in parts if isinstance(p, Tensor)).new_zeros((), dtype=torch.float64)
+    result = like + torch.nan
     for value, condition in reversed(list(zip(parts[::2], parts[1::2], strict=True))):
-        floating = [v for v in (value, result) if isinstance(v, Tensor) and v.is_floating_point() and v.dim()]
-        kind = floating[0] if floating else result
-        result = torch.where(torch.as_tensor(condition, device=like.device), _tensor(value, kind), result.to(kind.dtype))
+        value = value if isinstance(value, Tensor) else like + value
+        result = torch.where(torch.as_tensor(condition, device=like.device), value, result)
     return result
 
 
@@ -82,7 +81,7 @@ OPERATIONS: dict[str, Operation] = {
     "gamma": lambda x: torch.exp(torch.lgamma(x)) * torch.where((x < 0) & (torch.floor(x) % 2 != 0), -1.0, 1.0),
     "besselj": bessel("j"), "bessely": bessel("y"), "besseli": bessel("i"), "besselk": bessel("k"),
     "re": lambda x: x, "conjugate": lambda x: x, "im": torch.zeros_like,
-    "Piecewise": _piecewise, "ITE": lambda c, a, b: _piecewise(a, c, b, True),
+    "Piecewise": _piecewise, "ITE": lambda c, a, b: (c & a) | (~c & b),
     "StrictLessThan": operator.lt, "LessThan": operator.le, "StrictGreaterThan": operator.gt, "GreaterThan": operator.ge,
     "Equality": operator.eq, "Unequality": operator.ne, "Not": torch.logical_not,
     "And": lambda *v: reduce(operator.and_, v), "Or": lambda *v: reduce(operator.or_, v),
@@ -152,7 +151,7 @@ class Bound:
             values[place] = partials[symbol]
         for place, instruction in self.waiting:
             values[place] = instruction.operation(*(values[a] for a in instruction.arguments))
-        return [(self.zero + values[o]).expand(self.count) for o in self.outputs]
+        return [(self.zero + values[o]).to(self.zero.dtype).expand(self.count) for o in self.outputs]
 
 
 def compile_expressions(expressions: Sequence[Any]) -> Program:

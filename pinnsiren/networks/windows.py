@@ -150,10 +150,16 @@ class Windows(Network):
 
     def jet(self, points: Tensor, channels: Channels, coefficients: Sequence[Tensor] = ()) -> Tensor:
         self.check(points, channels)
-        step = max(1, CHUNK // (self.features * (len(channels) + self.outputs)))
-        starts = range(0, max(1, len(points)), step)
-        varying = [a if a.shape[1] > 1 else a.expand(-1, len(points)) for a in coefficients]
-        return torch.cat([self._jet(points[i:i + step], channels, [a[:, i:i + step] for a in varying]) for i in starts], dim=1)
+        cell, place = self.locate(points)
+        operators = operators_of(channels, coefficients, points)
+        parts = [[self._leibniz(place - place.new_tensor(corner), operator) for operator in operators] for corner in self.corners]
+        orders = list(dict.fromkeys(beta for operator in parts[0] for beta in operator))
+        derivatives = self._in_cells(cell, place, orders)
+        total = []
+        for c in range(len(operators)):
+            total.append(torch.stack([parts[k][c][beta][:, None] * derivatives[:, k, orders.index(beta)]
+                                      for k in range(len(self.corners)) for beta in parts[k][c]]).sum(0))
+        return torch.stack(total)
 
     @torch.no_grad()
     def trace(self, points: Tensor, channels: Channels, coefficients: Sequence[Tensor] = ()) -> Trace:
@@ -166,20 +172,37 @@ class Windows(Network):
                            "smoothness": self.smoothness,
                            "dtype": str(self.coefficients.dtype).removeprefix("torch.")}
 
-    def _jet(self, points: Tensor, channels: Channels, coefficients: Sequence[Tensor]) -> Tensor:
-        cell, place = self.locate(points)
-        operators, windows = operators_of(channels, coefficients, points), self.numbers(cell)
-        total = points.new_zeros(len(channels), len(points), self.outputs)
-        for k, corner in enumerate(self.corners):
-            rows = self.basis(place, corner, operators)
-            total = total + torch.einsum("cnk,nko->cno", rows, self.coefficients[windows[:, k]])
-        return total
+    def _in_cells(self, cell: Tensor, place: Tensor, orders: Sequence[Orders]) -> Tensor:
+        """Derivatives β of the combinations Σ_k c_wk s_k, without signs, at the windows on the corners of each point's cell.
 
-    def _waves(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """The s_k = sin(ω·ξ + b) and the cos(ω·ξ + b), each (n, features)."""
-        angle = local @ self.frequencies[1:1 + self.features // 2].T
-        sine, cosine, one = torch.sin(angle), torch.cos(angle), local.new_ones(len(local), 1)
-        return torch.cat([one, cosine, sine], dim=1), torch.cat([0 * one, -sine, cosine], dim=1)
+        Turned to the cell's first corner, the waves of all windows around are the same: one product for each cell.
+
+        Returns:
+            (n, 2^d, orders, outputs).
+        """
+        windows = self.numbers(cell)
+        turned = torch.stack([self._turned(corner, orders) for corner in self.corners])
+        order = torch.argsort(windows[:, 0])
+        counts = torch.unique_consecutive(windows[order, 0], return_counts=True)[1].tolist()
+        found = []
+        for chosen in (part for some in torch.split(order, counts) for part in torch.split(some, max(1, CHUNK // self.features))):
+            own = torch.stack([turned[k, :, w] for k, w in enumerate(windows[chosen[0]].tolist())])
+            matrix = own.permute(2, 0, 1, 3).reshape(self.features, -1)
+            found.append((self._waves(place[chosen])[0] @ matrix).view(-1, *own.shape[:2], self.outputs))
+        if not found:
+            return place.new_zeros(0, len(self.corners), len(orders), self.outputs)
+        return torch.cat(found)[torch.argsort(order)]
+
+    def _turned(self, corner: Sequence[int], orders: Sequence[Orders]) -> Tensor:
+        """Coefficients of derivatives β with respect to waves around the first corner of the cell: (orders, windows,
+        features, outputs). cos ω(t − c) = cos ωc cos ωt + sin ωc sin ωt, and so on."""
+        half = self.features // 2
+        one, cosine, sine = self.coefficients.split([1, half, half], dim=1)
+        angle = (self.frequencies[1:1 + half] @ self.frequencies.new_tensor(corner))[:, None]
+        c, s = torch.cos(angle), torch.sin(angle)
+        even = torch.cat([one, c * cosine - s * sine, s * cosine + c * sine], dim=1)
+        odd = torch.cat([0 * one, s * cosine + c * sine, s * sine - c * cosine], dim=1)
+        return torch.stack([self._power(beta)[:, None] * (odd if sum(beta) % 2 else even) for beta in orders])
 
     def _leibniz(self, local: Tensor, operator: Operator) -> dict[Orders, Tensor]:
         """Σ_α a_α C(α, β) ∂^{α−β} ψ, signs of the sines' derivatives included: (n,) for each β."""

@@ -82,7 +82,7 @@ class LeastSquares(Solver):
             if not trials or best is None:
                 return
             ranked = sorted(trials, key=lambda t: t.estimate)
-            if self._is_enough(task, best, ranked[0], previous, level):
+            if self._is_enough(task, best, ranked[0], previous, level) or (size > 2 * CHEAP and best.estimate <= FINE):
                 return
             previous = min(previous, ranked[0].estimate)
 

@@ -1,4 +1,4 @@
-"""What makes conjugate gradients on windows converge in tens of iterations: an orthonormal local basis, exact solves
+"""What makes conjugate gradients on windows converge in tens of iterations: an orthogonal local basis, exact solves
 inside each window, and a coarse solve for what is smooth across many windows.
 
 Alone, windows exchange information with their neighbours only, so low frequencies would take as many iterations as there
@@ -33,12 +33,16 @@ def reference_places(network: Windows, count: int) -> Tensor:
     return torch.cartesian_prod(*[axis] * network.inputs).reshape(-1, network.inputs)
 
 
-def orthonormal_basis(network: Windows, blocks: Sequence[Block], cut: float) -> Tensor:
-    """T (features, r): combinations of the windows' features whose rows are orthonormal over a window inside.
+def local_basis(network: Windows, blocks: Sequence[Block], cut: float) -> Tensor:
+    """T (features, r): orthogonal combinations of the windows' features, scaled to converge well.
 
-    The rows are those of the blocks whose points repeat in every cell (varying weights by their root mean square), by
-    QR and an SVD without singular values below ``cut`` of the largest: features over less than a period are close to
-    dependent. All frequencies then converge alike, whatever the order of the equation.
+    With the rows B = U S Vᵀ of a window inside, T = V S^(−1/2): columns of T have rows of size √S. Of V S⁻¹ (all
+    equally large) and V (as the features are) this is the middle, and better than both: the first lets what is all but
+    dependent count as much as the rest, the second leaves the order of the equation in the condition number. Gradients
+    of a photograph after 56 iterations: 52.8, 53.4 and 52.8 dB; its Laplacian after 20: 60.7, 60.4 and 25.
+
+    The rows are those of the blocks whose points repeat in every cell (varying weights by their root mean square).
+    Singular values below ``cut`` of the largest are left out: features over less than a period are close to dependent.
     """
     layouts = [Layout.of(network, block.points) for block in blocks]
     if any(x.shared for x in layouts):
@@ -51,7 +55,7 @@ def orthonormal_basis(network: Windows, blocks: Sequence[Block], cut: float) -> 
     triangle = torch.linalg.qr(torch.cat(rows), mode="r").R
     _, singular, vt = torch.linalg.svd(triangle)
     singular = singular[singular > cut * singular[0]]
-    return vt[:len(singular)].T / singular
+    return vt[:len(singular)].T / (singular * singular[0]).sqrt()
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,8 +47,8 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
 
     A grid that misses a feature may think too well of itself. Therefore at least two references are computed, and where
     two disagree by more than both their errors together, that disagreement becomes the error of both. A reference that
-    is proved (an exact solution put into the equations) needs no second. A kind that falls far behind another, as finite
-    differences do where the solution is smooth, is left.
+    is proved (an exact solution put into the equations) needs no second. A kind that falls far behind another, as
+    finite differences do where the solution is smooth, is left.
 
     Args:
         candidates: from cheap to accurate.

@@ -55,10 +55,8 @@ def pictures_of(problem: Problem, scattered: Points, *,
     pictures = []
     for field in problem.fields:
         for slice_ in [_scattered(scattered)] if domain is None or scattered.data else _slices(domain):
-            found, expected = (
-                None if call is None
-                else _masked(call(field, slice_.points), slice_.inside, free_constant=field in free)
-                for call in (solution, reference))
+            found, expected = (None if call is None else slice_.values(call, field, free_constant=field in free)
+                               for call in (solution, reference))
             if found is not None:
                 pictures.append(Picture(f"{field.name}{slice_.where}", tuple(map(str, slice_.along)), slice_.places,
                                         found, expected, slice_.shape))
@@ -83,19 +81,24 @@ def draw(pictures: Sequence[Picture]) -> Figure:
 
 @dataclass(frozen=True, eq=False)
 class _Slice:
+    """Places (n, 1 or 2), which of them lie in the domain, and the points of these in all coordinates."""
+
     points: Points
     along: tuple[object, ...]
+    places: Array
     inside: Mask
-    shape: tuple[int, ...] | None
+    shape: tuple[int, ...] | None = None
     where: str = ""
 
-    @property
-    def places(self) -> Array:
-        return self.points.values[:, [self.points.coordinates.index(c) for c in self.along]]
+    def values(self, call: Values, field: Field, *, free_constant: bool) -> Array:
+        """(n,) values of a field, NaN outside the domain, less their mean if only differences mean something."""
+        shown = np.full(len(self.places), np.nan)
+        shown[self.inside] = without_mean(np.asarray(call(field, self.points)), free_constant=free_constant)
+        return shown
 
 
 def _scattered(points: Points) -> _Slice:
-    return _Slice(points, points.coordinates[:2], np.ones(len(points), bool), None)
+    return _Slice(points, points.coordinates[:2], points.values[:, :2], np.ones(len(points), bool))
 
 
 def _slices(domain: Domain) -> list[_Slice]:
@@ -111,15 +114,9 @@ def _slices(domain: Domain) -> list[_Slice]:
         values[:, along] = np.stack([m.ravel() for m in mesh], axis=1)
         fixed = ", ".join(f"{c} = {bounds[i].mean():g}" for i, c in enumerate(coordinates) if i not in along)
         inside = domain.contains(values, 1e-9 * float(np.ptp(bounds, axis=1).max()))
-        slices.append(_Slice(Points(coordinates, values), tuple(coordinates[i] for i in along), inside,
-                             mesh[0].shape, f" at {fixed}" if fixed else ""))
+        slices.append(_Slice(Points(coordinates, values[inside]), tuple(coordinates[i] for i in along),
+                             values[:, along], inside, mesh[0].shape, f" at {fixed}" if fixed else ""))
     return slices
-
-
-def _masked(values: Array, inside: Mask, *, free_constant: bool) -> Array:
-    shown = np.full(len(values), np.nan)
-    shown[inside] = without_mean(np.asarray(values)[inside], free_constant=free_constant)
-    return shown
 
 
 def _draw_lines(row: list[Axes], picture: Picture) -> None:

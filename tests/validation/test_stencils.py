@@ -61,6 +61,13 @@ def test_chebyshev_interpolation_is_exact_to_rounding_also_on_nodes_and_corners(
     np.testing.assert_allclose(grid.interpolate(wave(grid.nodes), points), wave(points), atol=1e-13)
 
 
+def test_linear_interpolation_on_nodes_gives_their_values():
+    axis = uniform_axis(0, 1, 8, 2)
+    start, weights = axis.interpolation(axis.nodes, width=2)
+    values = np.sin(axis.nodes)
+    np.testing.assert_array_equal((values[start[:, None] + np.arange(2)] * weights).sum(axis=1), values)
+
+
 def test_mixed_partials_are_kronecker_products_in_the_order_of_the_axes():
     grid = chebyshev_grid(np.array([[0, 1], [-1, 1.0]]), 22)
     a, b = grid.nodes.T

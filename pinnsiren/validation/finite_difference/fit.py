@@ -114,7 +114,8 @@ def require_fit(problem: Problem, nodes: int, *, whole: bool, dense: bool) -> No
     needed, affordable = unknowns(problem, nodes), most(problem, dense=dense)
     if needed > affordable:
         raise ReferenceError(f"a grid of {nodes} nodes along each of {len(problem.coordinates)} coordinates has "
-                             f"{needed} unknowns, and at most {affordable} can be solved for; choose fewer cells or nodes.")
+                             f"{needed} unknowns; "
+                             f"at most {affordable} can be solved for; choose fewer cells or nodes.")
 
 
 def _unfit_for_part(problem: Problem) -> str | None:

@@ -45,14 +45,14 @@ class Grid1D:
             ReferenceError: k is above 4, or the axis has fewer nodes than the stencil.
         """
         if k == 0:
-            return sparse.csr_matrix(sparse.identity(len(self)))
+            return sparse.csr_matrix(sparse.eye_array(len(self)))
         if not 0 < k <= HIGHEST_DERIVATIVE:
             raise ReferenceError(f"a derivative of order {k} was asked of a grid; grids give orders 0 to "
                                  f"{HIGHEST_DERIVATIVE}.")
         order = accuracy or self.order
         if order is None:
             return sparse.csr_matrix(_chebyshev_matrix(len(self), k) / self.scale**k)
-        return _stencil_matrix(self.positions, k, order) / self.scale**k
+        return sparse.csr_matrix(_stencil_matrix(self.positions, k, order) * self.scale**-k)
 
     def interpolation(self, points: Array, width: int | None = None) -> tuple[npt.NDArray[np.intp], Array]:
         """Lagrange weights at points of the interval.
@@ -192,8 +192,7 @@ def _lagrange(places: Array, windows: Array, weights: Array) -> Array:
     """Values (m, w) at places (m,) of the Lagrange polynomials on each place's own w nodes (m, w)."""
     gaps = places[:, None] - windows
     hit = gaps == 0
-    terms = weights / np.where(hit, 1, gaps)
+    # a place on a node has that node's value alone; dividing its own terms would divide by zero
+    terms = np.where(hit.any(axis=1, keepdims=True), hit, weights / np.where(hit, 1, gaps))
     values: Array = terms / terms.sum(axis=1, keepdims=True)
-    on_node = hit.any(axis=1)
-    values[on_node] = hit[on_node]
     return values

@@ -1,0 +1,133 @@
+"""Which windows and which points a problem gets when nobody says: from its pixels, or from its length scales."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pinnsiren.domains import PointSet
+from pinnsiren.errors import SolveError
+from pinnsiren.networks.windows import Windows
+from pinnsiren.partials import partials
+from pinnsiren.problem import Constraint, Problem
+from pinnsiren.sampling import Array
+from pinnsiren.solvers.bands import length_scales
+from pinnsiren.solvers.task import Task
+
+POINTS_PER_CELL = 256  # data points; 8 times as many were 2 dB better on a photograph, and 2 to 4 times slower
+FEATURES_PER_POINT = 1.6  # 1.2 leaves gaps; above 2 the Laplacian's rows no longer determine the coefficients
+LOCAL_BAND = 6.0  # radians per cell of windows on a domain: two periods in a window
+FEATURES_PER_PERIOD = 3.0  # of the local band, along each coordinate
+ROWS_PER_FEATURE = 2.0  # inside domains
+SAFETY = 1.5  # on the problem's own length scales, which are root mean squares
+FALLBACK_BAND = 12.0  # radians per half-width where nothing tells a length scale
+EVEN = 1e-6  # of the spacing: how regular pixels must be
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A regular grid that (almost) all points of a set lie on: first point, spacing and number along each coordinate."""
+
+    first: Array
+    spacing: Array
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, values: Array) -> "Pixels | None":
+        """The grid of points (n, d), or None if they lie on none or leave more than half of it empty."""
+        first, spacing, counts = [], [], []
+        for column in values.T:
+            found = np.unique(column)
+            steps = np.diff(found)
+            distinct = found[np.concatenate([[True], steps > EVEN * np.ptp(found)])] if len(found) > 1 else found
+            if len(distinct) < 2:
+                return None
+            h = float(np.diff(distinct).min())
+            places = (distinct - distinct[0]) / h
+            if np.abs(places - np.round(places)).max() > EVEN * len(distinct):
+                return None
+            first.append(distinct[0])
+            spacing.append(h)
+            counts.append(round(float(places[-1])) + 1)
+        if math.prod(counts) > 2 * len(values):
+            return None
+        return cls(np.array(first), np.array(spacing), tuple(counts))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Arguments for a Windows network, and points along each coordinate of a cell."""
+
+    cells: tuple[int, ...]
+    features: int
+    band: tuple[float, ...]
+    box: Array
+    smoothness: int
+    points_per_cell: int
+
+    def network(self, task: Task) -> Windows:
+        return Windows(len(self.cells), len(task.problem.fields), self.cells, self.features, self.band, box=self.box.tolist(),
+                       smoothness=self.smoothness, device=task.device)
+
+
+def choose(problem: Problem) -> Choice:
+    """The rule of the solver ``MatrixFree``.
+
+    On pixels: cells of 256 of them (16² in 2D), 1.6 features a pixel, all frequencies up to half of the sampling
+    frequency. The box is made of whole cells, so that all see their pixels at the same places.
+    On domains: cells in which 1.5 times the problem's own length scales make two periods a window, three features a
+    period along each coordinate, and two points a feature.
+    """
+    order = max(p.order for c in problem.constraints for p in partials(c.residuals))
+    smoothness = max(1, 2 * order - 1)
+    data = max((c.region for c in problem.constraints if isinstance(c.region, PointSet)), key=len, default=None)
+    pixels = Pixels.of(data.values) if data is not None else None
+    if pixels is not None:
+        return _on_pixels(pixels, smoothness)
+    bounds = np.array([problem.bounds[c] for c in problem.coordinates])
+    scales = length_scales(problem)
+    band = [SAFETY * scales[c] if c in scales else FALLBACK_BAND for c in problem.coordinates]
+    cells = tuple(max(2, math.ceil(2 * b / LOCAL_BAND)) for b in band)
+    features = math.ceil((FEATURES_PER_PERIOD * 2 * LOCAL_BAND / math.pi) ** len(cells))
+    points = math.ceil((ROWS_PER_FEATURE * features) ** (1 / len(cells)))
+    return Choice(cells, features, tuple(LOCAL_BAND * n / 2 for n in cells), bounds, smoothness, points)
+
+
+def _on_pixels(pixels: Pixels, smoothness: int) -> Choice:
+    side = min(round(POINTS_PER_CELL ** (1 / len(pixels.counts))), max(pixels.counts))
+    cells = tuple(math.ceil(n / side) for n in pixels.counts)
+    lower = pixels.first - pixels.spacing / 2
+    width = np.array(cells) * side * pixels.spacing
+    nyquist = np.pi / pixels.spacing * width / 2
+    features = round(FEATURES_PER_POINT * side ** len(cells))
+    return Choice(cells, features, tuple(nyquist), np.stack([lower, lower + width], axis=1), smoothness, side)
+
+
+def on_cells(problem: Problem, network: Windows, per_cell: int, wanted: Sequence[int | None]) -> Problem:
+    """The problem with its regions inside domains replaced by points that repeat in every cell.
+
+    Args:
+        per_cell: points along each coordinate of a cell.
+        wanted: a number of points for each constraint, which comes first.
+
+    Raises:
+        SolveError: a region that no such point falls into.
+    """
+    return Problem(*[_on_cells(c, network, per_cell, n) for c, n in zip(problem.constraints, wanted, strict=True)],
+                   name=problem.name, tolerance=problem.tolerance)
+
+
+def _on_cells(constraint: Constraint, network: Windows, per_cell: int, wanted: int | None) -> Constraint:
+    region = constraint.region
+    if isinstance(region, PointSet) or region.dimension < len(region.coordinates):
+        return constraint
+    if wanted is not None:
+        per_cell = max(1, round((wanted / math.prod(network.cells)) ** (1 / network.inputs)))
+    lower, size = network.lower.cpu().double().numpy(), network.size.cpu().double().numpy()
+    axes = [low + h * (np.arange(n * per_cell) + 0.5) / per_cell for low, h, n in zip(lower, size, network.cells, strict=True)]
+    points = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1)
+    inside = points[region.contains(points)]
+    if not len(inside):
+        raise SolveError(f"no point of the windows' grid falls into {region}; use more cells or more points.")
+    return replace(constraint, region=PointSet(region.coordinates, inside), points=None)
