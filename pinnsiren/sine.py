@@ -18,10 +18,11 @@ from pinnsiren.jets import Channels, Composition, Quadratic, Rule, Weights
 
 
 class SecondOrderSine(Rule):
-    """The formulas above, written into preallocated tensors; not for autograd or torch.compile to look into."""
+    """The formulas above, in place; not for autograd or torch.compile to look into."""
 
-    def forward(self, z: Tensor, channels: Channels, weights: Weights) -> tuple[Tensor, ...]:
-        jet = torch.empty_like(z)
+    def forward(self, z: Tensor, channels: Channels, weights: Weights, *,
+                out: Tensor | None = None) -> tuple[Tensor, ...]:
+        jet = torch.empty_like(z) if out is None else out
         s, c = torch.sin(z[0], out=jet[0]), torch.cos(z[0])
         if len(channels) > 1:
             torch.mul(z[1:], c, out=jet[1:])
@@ -34,31 +35,24 @@ class SecondOrderSine(Rule):
     def backward(self, cotangent: Tensor, z: Tensor, saved: tuple[Tensor, ...], *, channels: Channels,
                  weights: Weights) -> Tensor:
         (s, *_), c, forms = saved
-        gradient = cotangent * c
         if len(channels) == 1:
-            return gradient
+            return cotangent.mul_(c)
         along = cotangent[1] * z[1]
         for k in range(2, len(channels)):
             along.addcmul_(cotangent[k], z[k])
-        gradient[0].addcmul_(s, along, value=-1)
-        if channels.quadratics:
-            self._second_order(gradient, cotangent, z, s=s, c=c, forms=forms, channels=channels, weights=weights)
-        return gradient
-
-    @staticmethod
-    def _second_order(gradient: Tensor, cotangent: Tensor, z: Tensor, *, s: Tensor, c: Tensor, forms: Tensor,
-                      channels: Channels, weights: Weights) -> None:
-        across = torch.zeros_like(s)
+        downs = []  # s g_A, before the cotangents turn into c g
         for form, quadratic in zip(forms, channels.quadratics, strict=True):
-            g = cotangent[quadratic.channel]
-            across.addcmul_(form, g)
-            h = s * g
+            cotangent[0].addcmul_(form, cotangent[quadratic.channel], value=-1)
+            downs.append(s * cotangent[quadratic.channel])
+        gradient = cotangent.mul_(c)
+        gradient[0].addcmul_(s, along, value=-1)
+        for down, quadratic in zip(downs, channels.quadratics, strict=True):
             for (i, j), weight in zip(quadratic.pairs, quadratic.weights(weights), strict=True):
-                constant, scaled = (1.0, h * weight) if isinstance(weight, Tensor) else (weight, h)
+                constant, scaled = (1.0, down * weight) if isinstance(weight, Tensor) else (weight, down)
                 gradient[i].addcmul_(scaled, z[j], value=-constant if i != j else -2 * constant)
                 if i != j:
                     gradient[j].addcmul_(scaled, z[i], value=-constant)
-        gradient[0].addcmul_(c, across, value=-1)
+        return gradient
 
 
 def rule_for(activation: Activation, channels: Channels) -> Rule:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pinnsiren.errors import DataError, DomainError, SolveError
+from pinnsiren.errors import DataError, SolveError
 from pinnsiren.jets import Channels, Orders, Weight, operator_weights
 from pinnsiren.networks.initialisation import centre_and_half_width, require_sizes
 from pinnsiren.networks.network import Network, Trace
@@ -25,8 +25,8 @@ class Windows(Network):
     """Φ(x) = Σ_w ψ_w(x) Σ_k c_wk s_k(ξ_w(x)): a window ψ_w on each node of a regular grid, times its own combination of
     sines that all windows share.
 
-    ξ_w = (x − x_w)/H is measured in cells from the node x_w, ψ_w = Π_i (1 − S(|ξ_w,i|)) lives on the cells around it, and
-    S is the smoothstep polynomial of degree 2p + 1, so ψ is C^p and Σ_w ψ_w = 1. The s_k are the constant 1 and
+    ξ_w = (x − x_w)/H is measured in cells from the node x_w, ψ_w = Π_i (1 − S(|ξ_w,i|)) lives on the cells around it,
+    and S is the smoothstep polynomial of degree 2p + 1, so ψ is C^p and Σ_w ψ_w = 1. The s_k are the constant 1 and
     sin(ω·ξ), cos(ω·ξ) for ω on the midpoints of a regular grid over half of the band. On a photograph's gradients a
     regular grid reached 50 dB where frequencies drawn at random reached 34: random ones leave gaps in the band.
 
@@ -107,9 +107,8 @@ class Windows(Network):
         counts = places.new_tensor(self.cells)
         outside = ((places < -TOLERANCE) | (places > counts + TOLERANCE)).any(dim=1)
         if bool(outside.any()):
-            raise DataError(f"point {points[outside][0].tolist()} is outside the box of this Windows network, whose lower "
-                            f"corner is {self.lower.tolist()} and whose cells {self.cells} have the size "
-                            f"{self.size.tolist()}; make it with a box that holds all points.")
+            raise DataError(f"point {points[outside][0].tolist()} is outside the box of this Windows network, "
+                            f"{self.spec()[1]['box']}; make it with a box that holds all points.")
         cell = torch.minimum((places + TOLERANCE).floor().clamp_min(0), counts - 1)
         return cell.long(), (places - cell).clamp(0, 1)
 
@@ -152,7 +151,8 @@ class Windows(Network):
         self.check(points, channels)
         cell, place = self.locate(points)
         operators = operators_of(channels, coefficients, points)
-        parts = [[self._leibniz(place - place.new_tensor(corner), operator) for operator in operators] for corner in self.corners]
+        parts = [[self._leibniz(place - place.new_tensor(corner), operator) for operator in operators]
+                 for corner in self.corners]
         orders = list(dict.fromkeys(beta for operator in parts[0] for beta in operator))
         derivatives = self._in_cells(cell, place, orders)
         total = []
@@ -167,13 +167,13 @@ class Windows(Network):
 
     def spec(self) -> tuple[str, dict[str, Any]]:
         lower, width = self.lower.double(), self.size.double() * torch.tensor(self.cells, device=self.size.device)
-        return "Windows", {"inputs": self.inputs, "outputs": self.outputs, "cells": list(self.cells), "features": self._asked,
-                           "band": self.band, "box": torch.stack([lower, lower + width], dim=1).tolist(),
-                           "smoothness": self.smoothness,
+        return "Windows", {"inputs": self.inputs, "outputs": self.outputs, "cells": list(self.cells),
+                           "features": self._asked, "band": self.band, "smoothness": self.smoothness,
+                           "box": torch.stack([lower, lower + width], dim=1).tolist(),
                            "dtype": str(self.coefficients.dtype).removeprefix("torch.")}
 
     def _in_cells(self, cell: Tensor, place: Tensor, orders: Sequence[Orders]) -> Tensor:
-        """Derivatives β of the combinations Σ_k c_wk s_k, without signs, at the windows on the corners of each point's cell.
+        """Derivatives β of Σ_k c_wk s_k, without signs, for the windows on the corners of each point's cell.
 
         Turned to the cell's first corner, the waves of all windows around are the same: one product for each cell.
 
@@ -185,7 +185,8 @@ class Windows(Network):
         order = torch.argsort(windows[:, 0])
         counts = torch.unique_consecutive(windows[order, 0], return_counts=True)[1].tolist()
         found = []
-        for chosen in (part for some in torch.split(order, counts) for part in torch.split(some, max(1, CHUNK // self.features))):
+        most = max(1, CHUNK // self.features)
+        for chosen in (part for some in torch.split(order, counts) for part in torch.split(some, most)):
             own = torch.stack([turned[k, :, w] for k, w in enumerate(windows[chosen[0]].tolist())])
             matrix = own.permute(2, 0, 1, 3).reshape(self.features, -1)
             found.append((self._waves(place[chosen])[0] @ matrix).view(-1, *own.shape[:2], self.outputs))
@@ -204,6 +205,12 @@ class Windows(Network):
         odd = torch.cat([0 * one, s * cosine + c * sine, s * sine - c * cosine], dim=1)
         return torch.stack([self._power(beta)[:, None] * (odd if sum(beta) % 2 else even) for beta in orders])
 
+    def _waves(self, local: Tensor) -> tuple[Tensor, Tensor]:
+        """1, cos(ω·ξ), sin(ω·ξ) and their derivatives with respect to ω·ξ, each (n, features)."""
+        angle = local @ self.frequencies[1:1 + self.features // 2].T
+        sine, cosine, one = torch.sin(angle), torch.cos(angle), local.new_ones(len(local), 1)
+        return torch.cat([one, cosine, sine], dim=1), torch.cat([0 * one, -sine, cosine], dim=1)
+
     def _leibniz(self, local: Tensor, operator: Operator) -> dict[Orders, Tensor]:
         """Σ_α a_α C(α, β) ∂^{α−β} ψ, signs of the sines' derivatives included: (n,) for each β."""
         parts: dict[Orders, Tensor] = {}
@@ -212,7 +219,8 @@ class Windows(Network):
             for beta in product(*(range(k + 1) for k in alpha)):
                 factor = scale * math.prod(math.comb(a, b) for a, b in zip(alpha, beta, strict=True))
                 window = self.window(local, [a - b for a, b in zip(alpha, beta, strict=True)])
-                part = factor * (-1) ** (sum(beta) // 2) * window * (weight[:, 0] if isinstance(weight, Tensor) else weight)
+                sign = (-1) ** (sum(beta) // 2)  # sin'' = −sin
+                part = factor * sign * window * (weight[:, 0] if isinstance(weight, Tensor) else weight)
                 parts[beta] = parts[beta] + part if beta in parts else part
         return parts
 
@@ -278,8 +286,10 @@ def _polynomial(coefficients: Tensor, t: Tensor, order: int) -> Tensor:
 
 
 def _frequencies(band: Sequence[float], features: int) -> Tensor:
-    """0 for the constant, then twice half of the band, for cosines and for sines: a few lowest frequencies, and midpoints
-    of a grid. The other half of the band holds the same functions. Numbers of midpoints are even, in proportion to the band.
+    """0 for the constant, then twice half of the band, for cosines and for sines.
+
+    A few lowest frequencies, and the midpoints of a grid, even numbers of them in proportion to the band. The other
+    half of the band holds the same functions.
     """
     spacing = (math.prod(2 * b for b in band) / features) ** (1 / len(band))
     counts = [2 * max(1, round(b / spacing)) for b in band]

@@ -71,12 +71,12 @@ class Image:
 def read_image(source: str | Path, size: int = 256) -> Image:
     """Read, turn to grey, crop to the middle square, and resize to size × size.
 
-    Downwards by averaging areas (no aliasing), upwards by Lanczos' filter; then scaled so that the darkest pixel is 0 and
-    the brightest 1.
+    Downwards by averaging areas (no aliasing), upwards by Lanczos' filter; then scaled so that the darkest pixel is 0
+    and the brightest 1.
 
     Args:
-        source: "photo" (grace_hopper.jpg) or "mri" (s1045.ima.gz, a 256² slice), which ship inside matplotlib; or a file
-            that pillow reads.
+        source: "photo" (grace_hopper.jpg) or "mri" (s1045.ima.gz, a 256² slice), which ship inside matplotlib; or a
+            file that pillow reads.
         size: pixels along each side, at least 8.
 
     Raises:
@@ -97,18 +97,22 @@ def read_image(source: str | Path, size: int = 256) -> Image:
 def _read(source: str | Path) -> Array:
     """Any source as grey values (rows, columns)."""
     if source == "mri":
-        path = Path(matplotlib.cbook.get_sample_data("s1045.ima.gz", asfileobj=False))
-        return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint16).reshape(MRI_SIZE, MRI_SIZE).astype(np.float64)
-    path = Path(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) if source == "photo" else Path(source)
+        raw = gzip.decompress(_sample("s1045.ima.gz").read_bytes())
+        return np.frombuffer(raw, np.uint16).reshape(MRI_SIZE, MRI_SIZE).astype(np.float64)
+    path = _sample("grace_hopper.jpg") if source == "photo" else Path(source)
     try:
         with PIL.Image.open(path) as picture:
             pixels = np.asarray(picture if picture.mode[0] in "IFL1" else picture.convert("RGB"), dtype=np.float64)
     except FileNotFoundError as error:
-        raise DataError(f"there is no image {str(source)!r}; give 'photo', 'mri' or the path of an image file.") from error
+        raise DataError(f"there is no image {str(source)!r}; give 'photo', 'mri' or the path of a file.") from error
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise DataError(f"{str(source)!r} cannot be read as an image ({error}); expected a whole file of a format that "
                         "pillow knows, such as PNG, JPEG or TIFF.") from error
     return pixels @ np.array(GREY) if pixels.ndim == 3 and pixels.shape[2] == 3 else pixels.reshape(pixels.shape[:2])
+
+
+def _sample(name: str) -> Path:
+    return Path(str(matplotlib.cbook.get_sample_data(name, asfileobj=False)))
 
 
 def _resized(grey: Array, size: int) -> Array:
@@ -125,7 +129,7 @@ def _resized(grey: Array, size: int) -> Array:
 def _scaled(values: Array, source: str | Path) -> Array:
     low, high = float(values.min()), float(values.max())
     if not high > low:
-        raise DataError(f"image {source} is constant ({low:g}); its derivatives say nothing. Give one with something on it.")
+        raise DataError(f"image {source} is constant ({low:g}); its derivatives say nothing. Give one with contrast.")
     return (values - low) / (high - low)
 
 
@@ -188,15 +192,15 @@ def _without_mean_from(coefficients: Array, theta: Array) -> Array:
 def without_null_space(difference: Array, known: Literal["gradient", "laplacian"]) -> Array:
     """The part of a difference of two images (N, N) that their derivatives determine.
 
-    A gradient fixes an image up to a constant: the mean is removed. A Laplacian fixes it up to a harmonic function: what
-    is removed is the grid function h with the difference's values on the outermost pixels and five-point Laplacian 0
-    inside, so the rest vanishes on that frame. This removes 4N − 4 of N² numbers (1.6 % at 256²); a harmonic function
+    A gradient fixes an image up to a constant: the mean is removed. A Laplacian fixes it up to a harmonic function:
+    what is removed is the grid function h with the difference's values on the outermost pixels and five-point Laplacian
+    0 inside, so the rest vanishes on that frame. This removes 4N − 4 of N² numbers (1.6 % at 256²); a harmonic function
     that varies within a pixel of the edge is not removed entirely, which counts against the solution.
 
     Reference: the discrete Poisson solver by sine transforms, Press et al., Numerical Recipes, 3rd ed., sec. 20.4.
     """
     if known == "gradient":
-        return difference - difference.mean()
+        return np.asarray(difference - difference.mean())
     inside = difference[1:-1, 1:-1]
     laplacian = difference[2:, 1:-1] + difference[:-2, 1:-1] + difference[1:-1, 2:] + difference[1:-1, :-2] - 4 * inside
     n = len(inside)

@@ -40,7 +40,7 @@ class Automatic(Solver):
             best.update(step)
             yield step
         found = best.restore()
-        if found is None or best.step is None or best.step.measure <= self.good_enough:
+        if found is None or best.step is None or best.step.measure <= max(self.good_enough, task.target):
             return
         task.model = self._network(task)
         for step in GaussNewton().iterate(task):

@@ -5,7 +5,6 @@ of n periods across the domain needs a band of nπ.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ LADDER = (3.0, 6.0, 12.0, 24.0, 48.0)
 OWN = (1.0, 1.3, 2.0)  # factors on the problem's own length scales
 NARROWEST = 2.0  # below, sines are too close to polynomials for double precision
 SAMPLES = 1024
+NOISE = 1e-6  # a spread below this part of the slope is rounding: sin(πx) on x = ±1
 
 
 @dataclass(frozen=True)
@@ -84,26 +84,28 @@ def length_scales(problem: Problem) -> Scales:
     found: Scales = {}
     for constraint in problem.constraints:
         points = constraint.region.sample(SAMPLES if constraint.region.dimension else 1, seed=0)
-        columns = {**dict(zip(points.coordinates, points.values.T, strict=True)), **points.data}
         for residual in constraint.residuals:
-            for symbol, frequency in {**_of_data(residual, columns), **_of_waves(residual, constraint, points)}.items():
+            for symbol, frequency in [*_of_data(residual, points).items(), *_of_waves(residual, constraint, points).items()]:
                 if np.isfinite(frequency):
                     found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
     return {c: f for c, f in found.items() if f > 0}
 
 
-def _of_data(residual: sympy.Expr, columns: Mapping[sympy.Symbol, np.ndarray]) -> Scales:
+def _of_data(residual: sympy.Expr, points: Points) -> Scales:
+    """Scales of the field-free part of a residual; on a boundary only along it."""
     known = residual.as_independent(*partials([residual]), as_Add=True)[0] if residual.has(Partial) else residual
-    found: Scales = {}
-    if known.has(Data, Normal):
-        return found
-    values = evaluate(known, dict(columns))
+    slopes = [sympy.diff(known, c) for c in points.coordinates]
+    if known.has(Data, Normal) or any(s.has(sympy.Derivative, sympy.DiracDelta, sympy.Subs) for s in slopes):
+        return {}
+    columns = dict(zip(points.coordinates, points.values.T, strict=True))
+    values = evaluate(known, columns)
+    gradient = np.stack([evaluate(s, columns) for s in slopes])
+    if points.normals is not None:
+        gradient = gradient - points.normals.T * (points.normals.T * gradient).sum(axis=0)
     spread = float(np.sqrt(np.mean((values - values.mean()) ** 2)))
-    for symbol in (s for s in columns if not isinstance(s, Data) and known.has(s)):
-        slope = sympy.diff(known, symbol)
-        if not slope.has(sympy.Derivative, sympy.DiracDelta, sympy.Subs) and spread > 0:
-            found[symbol] = float(np.sqrt(np.mean(evaluate(slope, dict(columns)) ** 2))) / spread
-    return found
+    if not spread > NOISE * float(np.abs(gradient).max(initial=0.0)):
+        return {}
+    return dict(zip(points.coordinates, np.sqrt(np.mean(gradient**2, axis=1)) / spread, strict=True))
 
 
 def _of_waves(residual: sympy.Expr, constraint: Constraint, points: Points) -> Scales:

@@ -1,7 +1,7 @@
 """Conjugate gradients for least squares: min ‖A x − b‖ from products with A and Aᵀ, preconditioned.
 
-On a singular A they find the solution that is smallest in the preconditioner's norm, starting from 0, as the iterates stay
-orthogonal to the null space: a gradient's constant, a Laplacian's harmonic functions.
+On a singular A they find the solution that is smallest in the preconditioner's norm, starting from 0, as the iterates
+stay orthogonal to the null space: a gradient's constant, a Laplacian's harmonic functions.
 
 Reference: Björck, Numerical Methods for Least Squares Problems (1996), sec. 7.4 (CGLS).
 """
@@ -26,7 +26,7 @@ class LinearMap(Protocol):
 
 @dataclass(frozen=True)
 class Iterate:
-    """x after some iterations; ``residual`` = b − A x; ``gradient`` = √(gᵀ M⁻¹ g) with g = Aᵀ residual, 0 at the end."""
+    """x after some iterations, ``residual`` = b − A x, ``gradient`` = √(gᵀ M⁻¹ g) with g = Aᵀ residual."""
 
     iteration: int
     x: Tensor

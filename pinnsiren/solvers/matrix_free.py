@@ -33,8 +33,8 @@ class MatrixFree(Solver):
 
     Rows are scaled as in ``LeastSquares`` (each constraint in units of the fields); the local basis, the two-level
     preconditioner and what decides among many solutions are described in ``window_levels``. A field that the equations
-    leave free by a constant gets the mean 0; of a larger null space (harmonic functions, for a Laplacian without boundary
-    values) the part in the answer is small, and arbitrary.
+    leave free by a constant gets the mean 0; of a larger null space (harmonic functions, for a Laplacian without
+    boundary values) the part in the answer is arbitrary.
 
     Without a network it chooses windows and points, see ``window_choice.choose``.
 
@@ -60,14 +60,15 @@ class MatrixFree(Solver):
 
     def iterate(self, task: Task) -> Iterator[Step]:
         if not task.problem.is_linear:
-            raise SolveError("MatrixFree solves linear problems, and an equation of this one is not linear in its fields; "
-                             "use LeastSquares or GaussNewton.")
+            raise SolveError("MatrixFree solves linear problems, and an equation of this one is not linear in its "
+                             "fields; use LeastSquares or GaussNewton.")
         network, residual = _prepare(task)
         model = residual.model
         blocks = linear_blocks(residual)
         dtype = self.products or (torch.float32 if _only_data(task) else torch.float64)
         basis = local_basis(network, [b for _, b in blocks], self.cut)
-        operator = WindowOperator.of(network, [b for _, b in blocks], basis, dtype=dtype, memory_limit=task.memory_limit)
+        operator = WindowOperator.of(network, [b for _, b in blocks], basis, dtype=dtype,
+                                     memory_limit=task.memory_limit)
         order = max(p.order for c in task.problem.constraints for p in partials(c.residuals))
         preconditioner = TwoLevel.of(network, operator, max(1, order))
         meter = _Meter.of(model, network, blocks, basis, free=undetermined_constants(task.problem))
@@ -122,7 +123,7 @@ class _Meter:
                        for o in range(network.outputs))
         fields = model.carriers[0].fields
         return cls(model, network, tuple(c for c, _ in blocks), tuple(b for _, b in blocks), values,
-                   tuple(fields.index(f) for f in free))  # type: ignore[arg-type]
+                   tuple(fields.index(f) for f in free))
 
     @torch.no_grad()
     def step(self, operator: WindowOperator, iterate: Iterate) -> Step:
@@ -161,7 +162,8 @@ def linear_blocks(residual: Residual) -> list[tuple[Constraint, Block]]:
         operators, targets = _linear_parts(residual.model, sample)
         for constraint, places in sample.group.components():
             if constraint.norm != "l2":
-                raise SolveError(f"constraint '{constraint.name}' has norm={constraint.norm!r}; MatrixFree knows l2 only.")
+                raise SolveError(f"constraint '{constraint.name}' has norm={constraint.norm!r}; MatrixFree knows "
+                                 "norm='l2' only: use Adam.")
             parts = [Block(sample.inputs[0], operators[k], targets[k]) for k in range(places.start, places.stop)]
             network = windows_of(residual.model)
             size = math.sqrt(sum(feature_scale(network, b) ** 2 for b in parts))

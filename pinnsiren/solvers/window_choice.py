@@ -20,6 +20,7 @@ FEATURES_PER_POINT = 1.6  # 1.2 leaves gaps; above 2 the Laplacian's rows no lon
 LOCAL_BAND = 6.0  # radians per cell of windows on a domain: two periods in a window
 FEATURES_PER_PERIOD = 3.0  # of the local band, along each coordinate
 ROWS_PER_FEATURE = 2.0  # inside domains
+MOST_CELLS = 1000  # of windows on a domain: some minutes
 SAFETY = 1.5  # on the problem's own length scales, which are root mean squares
 FALLBACK_BAND = 12.0  # radians per half-width where nothing tells a length scale
 EVEN = 1e-6  # of the spacing: how regular pixels must be
@@ -27,7 +28,7 @@ EVEN = 1e-6  # of the spacing: how regular pixels must be
 
 @dataclass(frozen=True)
 class Pixels:
-    """A regular grid that (almost) all points of a set lie on: first point, spacing and number along each coordinate."""
+    """A regular grid that the points of a set lie on: first point, spacing and number along each coordinate."""
 
     first: Array
     spacing: Array
@@ -67,8 +68,8 @@ class Choice:
     points_per_cell: int
 
     def network(self, task: Task) -> Windows:
-        return Windows(len(self.cells), len(task.problem.fields), self.cells, self.features, self.band, box=self.box.tolist(),
-                       smoothness=self.smoothness, device=task.device)
+        return Windows(len(self.cells), len(task.problem.fields), self.cells, self.features, self.band,
+                       box=self.box.tolist(), smoothness=self.smoothness, device=task.device)
 
 
 def choose(problem: Problem) -> Choice:
@@ -88,10 +89,16 @@ def choose(problem: Problem) -> Choice:
     bounds = np.array([problem.bounds[c] for c in problem.coordinates])
     scales = length_scales(problem)
     band = [SAFETY * scales[c] if c in scales else FALLBACK_BAND for c in problem.coordinates]
-    cells = tuple(max(2, math.ceil(2 * b / LOCAL_BAND)) for b in band)
+    cells = _affordable([2 * b / LOCAL_BAND for b in band])
     features = math.ceil((FEATURES_PER_PERIOD * 2 * LOCAL_BAND / math.pi) ** len(cells))
     points = math.ceil((ROWS_PER_FEATURE * features) ** (1 / len(cells)))
     return Choice(cells, features, tuple(LOCAL_BAND * n / 2 for n in cells), bounds, smoothness, points)
+
+
+def _affordable(cells: Sequence[float]) -> tuple[int, ...]:
+    """Whole numbers of cells, at least 2 each; all fewer by one factor where they would be too many."""
+    factor = min(1.0, (MOST_CELLS / math.prod(cells)) ** (1 / len(cells)))
+    return tuple(max(2, math.ceil(factor * n)) for n in cells)
 
 
 def _on_pixels(pixels: Pixels, smoothness: int) -> Choice:
@@ -125,7 +132,8 @@ def _on_cells(constraint: Constraint, network: Windows, per_cell: int, wanted: i
     if wanted is not None:
         per_cell = max(1, round((wanted / math.prod(network.cells)) ** (1 / network.inputs)))
     lower, size = network.lower.cpu().double().numpy(), network.size.cpu().double().numpy()
-    axes = [low + h * (np.arange(n * per_cell) + 0.5) / per_cell for low, h, n in zip(lower, size, network.cells, strict=True)]
+    axes = [low + h * (np.arange(n * per_cell) + 0.5) / per_cell
+            for low, h, n in zip(lower, size, network.cells, strict=True)]
     points = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1)
     inside = points[region.contains(points)]
     if not len(inside):

@@ -1,8 +1,8 @@
 """What makes conjugate gradients on windows converge in tens of iterations: an orthogonal local basis, exact solves
 inside each window, and a coarse solve for what is smooth across many windows.
 
-Alone, windows exchange information with their neighbours only, so low frequencies would take as many iterations as there
-are windows across the domain, squared for each order of the equation. The two-level additive Schwarz method,
+Alone, windows exchange information with their neighbours only, so low frequencies would take as many iterations as
+there are windows across the domain, to the power of the equation's order. The two-level additive Schwarz method,
 M⁻¹ = Σ_w G_w⁻¹ + Z (Zᵀ Aᵀ A Z)⁻¹ Zᵀ, cures that with a few polynomials in each window (Z).
 
 Reference: Toselli & Widlund, Domain Decomposition Methods (2005), ch. 3.
@@ -22,7 +22,7 @@ from torch import Tensor
 from pinnsiren.networks.windows import Windows
 from pinnsiren.solvers.window_rows import Block, CellRows, Layout, PointRows, Rows, WindowOperator, local_matrices
 
-COARSE_RIDGE = 1e-4  # of the coarse matrix' largest entry: the null space (a gradient's constant) must not make it singular
+COARSE_RIDGE = 1e-4  # of the coarse matrix' largest entry: a gradient's constant must not make it singular
 RIDGE = 0.1  # of a window's mean diagonal, see WindowSolves
 
 
@@ -30,7 +30,8 @@ def reference_places(network: Windows, count: int) -> Tensor:
     """The midpoints of at least ``count`` equal parts of a cell, (m, d)."""
     k = math.ceil(count ** (1 / network.inputs))
     axis = (torch.arange(k, dtype=torch.float64, device=network.lower.device) + 0.5) / k
-    return torch.cartesian_prod(*[axis] * network.inputs).reshape(-1, network.inputs)
+    places: Tensor = torch.cartesian_prod(*[axis] * network.inputs)
+    return places.reshape(-1, network.inputs)
 
 
 def local_basis(network: Windows, blocks: Sequence[Block], cut: float) -> Tensor:
@@ -55,7 +56,8 @@ def local_basis(network: Windows, blocks: Sequence[Block], cut: float) -> Tensor
     triangle = torch.linalg.qr(torch.cat(rows), mode="r").R
     _, singular, vt = torch.linalg.svd(triangle)
     singular = singular[singular > cut * singular[0]]
-    return vt[:len(singular)].T / (singular * singular[0]).sqrt()
+    basis: Tensor = vt[:len(singular)].T / (singular * singular[0]).sqrt()
+    return basis
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +107,9 @@ class WindowSolves:
     """(G_w + ρ)⁻¹ of every window, G_w its block of AᵀA. Windows that see the same rows share one.
 
     The ridge ρ matters beyond stability. Conjugate gradients give the solution that is smallest in the norm of the
-    preconditioner; without ρ, what hides from the rows (waves that vanish at all pixels, harmonic functions at the edge)
-    would count as small. On a photograph's Laplacian ρ = 0.1 gave 60 dB, 1e-2 58, 1e-5 31; on its gradients 52, 52, 49.
+    preconditioner; without ρ, what hides from the rows (waves that vanish at all pixels, harmonic functions at the
+    edge) would count as small. On a photograph's Laplacian ρ = 0.1 gave 60 dB, 1e-2 58, 1e-5 31; on its gradients 52,
+    52, 49.
 
     Args:
         members: windows with the same inverse, and their output. inverses: (r, r) for each.
@@ -122,7 +125,7 @@ class WindowSolves:
         for output in range(outputs):
             for windows, gram in _grams(operator, all_kinds, output):
                 level = ridge * float(gram.diagonal().mean())
-                factor = torch.linalg.cholesky(gram + level * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+                factor = torch.linalg.cholesky(gram + level * torch.eye(len(gram)).to(gram))
                 members.append((windows, output))
                 inverses.append(torch.cholesky_inverse(factor).to(dtype))
         return cls(tuple(members), tuple(inverses))
@@ -180,7 +183,8 @@ class CoarseSolve:
             columns.append(np.tile(places, places.shape[1]).ravel())
             values.append(np.tile(gram.ravel(), len(places)))
         size = unknowns.size
-        matrix = sp.csc_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(size, size))
+        places_of = (np.concatenate(rows), np.concatenate(columns))
+        matrix = sp.csc_array((np.concatenate(values), places_of), shape=(size, size))
         ridge = COARSE_RIDGE * float(matrix.diagonal().max())
         factor = splu(sp.csc_matrix(matrix + ridge * sp.eye_array(size)), permc_spec="MMD_AT_PLUS_A",
                       diag_pivot_thresh=0.0, options={"SymmetricMode": True})

@@ -193,10 +193,10 @@ class WindowOperator:
         rows = []
         for block in blocks:
             layout = Layout.of(network, block.points)
-            size = len(block.points) * len(network.corners) * basis.shape[1] * torch.empty((), dtype=dtype).element_size()
-            if not layout.shared and size * len(block.operators) > memory_limit:
-                raise SolveError(f"{len(block.points)} points that lie anyhow need {size / 1e9:.1f} GB of rows; use points on "
-                                 "a grid that repeats in every cell, fewer points, or fewer features.")
+            size = len(block.points) * len(network.corners) * basis.shape[1] * len(block.operators) * dtype.itemsize
+            if not layout.shared and size > memory_limit:
+                raise SolveError(f"{len(block.points)} points that lie anyhow need {size / 1e9:.1f} GB of rows; use "
+                                 "points on a grid that repeats in every cell, fewer points, or fewer features.")
             make = _cell_rows if layout.shared else _point_rows
             rows.append(make(network, block, layout, basis, dtype))
         return cls(tuple(rows), basis, (network.windows, basis.shape[1], network.outputs))
