@@ -26,7 +26,7 @@ test: install
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 demo: install
-	$(BIN)/python -m tests.benchmarks.demo demo
+	$(BIN)/python docs/demo.py demo
 
 clean:
 	rm -rf build dist demo .pytest_cache .mypy_cache .ruff_cache

@@ -27,7 +27,8 @@ class _Bessel(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
         a, b = SLOPES[ctx.kind]
-        slope = (a * _Bessel.apply(x, ctx.kind, ctx.order - 1) + b * _Bessel.apply(x, ctx.kind, ctx.order + 1)) / 2
+        below, above = bessel(ctx.kind)(ctx.order - 1, x), bessel(ctx.kind)(ctx.order + 1, x)
+        slope = (a * below + b * above) / 2
         return gradients[0] * slope, None, None
 
 
@@ -35,7 +36,7 @@ def bessel(kind: str) -> Callable[[float, Tensor], Tensor]:
     """J ("j"), Y ("y"), I ("i") or K ("k") as a function of (order, x); the order is one number."""
 
     def function(order: float, x: Tensor) -> Tensor:
-        value: Tensor = _Bessel.apply(x, kind, order)
+        value: Tensor = _Bessel.apply(x, kind, order)  # type: ignore[no-untyped-call]
         return value
 
     return function

@@ -87,6 +87,9 @@ OPERATIONS: dict[str, Operation] = {
     "And": lambda *v: reduce(operator.and_, v), "Or": lambda *v: reduce(operator.or_, v),
 }
 
+ALGEBRA = {"Add", "Mul", "Pow", "ITE", "StrictLessThan", "LessThan", "StrictGreaterThan", "GreaterThan", "Equality",
+           "Unequality", "Not", "And", "Or"}
+
 
 @dataclass(frozen=True)
 class Instruction:
@@ -199,9 +202,8 @@ class _Compiler:
             return "symbol", len(self.symbols) - 1
         name = type(node).__name__
         if name not in OPERATIONS:
-            raise EquationError(f"the function {name} in {node} is not supported. Rewrite it with: "
-                                + ", ".join(sorted(n for n in OPERATIONS if n[0].islower() or n in ("Abs", "Max", "Min",
-                                                                                                    "Piecewise", "Heaviside"))) + ".")
+            known = sorted(n for n in OPERATIONS if n not in ALGEBRA)
+            raise EquationError(f"the function {name} in {node} is not supported. Rewrite it with: {', '.join(known)}.")
         arguments = [a for pair in node.args for a in pair.args] if name == "Piecewise" else node.args
         places = [self.place(a) for a in arguments]  # arguments first: instructions are in the order of evaluation
         self.instructions.append((OPERATIONS[name], places))

@@ -207,9 +207,8 @@ class Rule(ABC):
     """How the jet of a = f(z) follows from that of z, and a gradient with respect to z from one with respect to a."""
 
     @abstractmethod
-    def forward(self, z: Tensor, channels: Channels, weights: Weights, *,
-                out: Tensor | None = None) -> tuple[Tensor, ...]:
-        """The jet of f(z), (C, n, F) as z and in ``out`` if given, then what ``backward`` wants to find again."""
+    def forward(self, z: Tensor, channels: Channels, weights: Weights) -> tuple[Tensor, ...]:
+        """The jet of f(z), (C, n, F) as z, followed by what ``backward`` wants to find again."""
 
     @abstractmethod
     def backward(self, cotangent: Tensor, z: Tensor, saved: tuple[Tensor, ...], *, channels: Channels,
@@ -223,8 +222,7 @@ class Composition(Rule):
 
     activation: Activation
 
-    def forward(self, z: Tensor, channels: Channels, weights: Weights, *,
-                out: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(self, z: Tensor, channels: Channels, weights: Weights) -> tuple[Tensor, ...]:
         basis = self.activation.basis(z[0], channels.order + 1)
         f = [self.activation.derivative(basis, k) for k in range(channels.order + 1)]
         jet = [f[0]]
@@ -232,7 +230,7 @@ class Composition(Rule):
             jet.append(_total([t.multiplicity * f[t.order] * _product(z, t.factors) for t in terms]))
         for quadratic in channels.collapsed:
             jet.append(f[1] * z[quadratic.channel] + f[2] * quadratic_form(z, quadratic, weights))
-        return (torch.stack(jet, out=out), *basis)
+        return (torch.stack(jet), *basis)
 
     def backward(self, cotangent: Tensor, z: Tensor, saved: tuple[Tensor, ...], *, channels: Channels,
                  weights: Weights) -> Tensor:

@@ -20,9 +20,8 @@ from pinnsiren.jets import Channels, Composition, Quadratic, Rule, Weights
 class SecondOrderSine(Rule):
     """The formulas above, in place; not for autograd or torch.compile to look into."""
 
-    def forward(self, z: Tensor, channels: Channels, weights: Weights, *,
-                out: Tensor | None = None) -> tuple[Tensor, ...]:
-        jet = torch.empty_like(z) if out is None else out
+    def forward(self, z: Tensor, channels: Channels, weights: Weights) -> tuple[Tensor, ...]:
+        jet = torch.empty_like(z)
         s, c = torch.sin(z[0], out=jet[0]), torch.cos(z[0])
         if len(channels) > 1:
             torch.mul(z[1:], c, out=jet[1:])

@@ -142,7 +142,8 @@ class Solution:
             missing = [c for c in names if c not in points]
             if missing:
                 raise DataError(f"points have no column for {missing[0]}; give one for each of {names}.")
-            points = np.stack(np.broadcast_arrays(*(np.asarray(points[c], float) for c in names)), axis=-1).reshape(-1, len(names))
+            columns = np.broadcast_arrays(*(np.asarray(points[c], float) for c in names))
+            points = np.stack(columns, axis=-1).reshape(-1, len(names))
         array = np.asarray(points, float)
         array = array[:, None] if array.ndim == 1 and len(names) == 1 else array
         if array.ndim != 2 or array.shape[1] != len(names):

@@ -115,7 +115,7 @@ def _run(solver: Solver, task: Task, watch: _Watch) -> Status:
                 return _status("time", task, watch, "max_time is over; the best so far is kept. Allow more time.")
     except KeyboardInterrupt:
         return _status("interrupted", task, watch, "stopped by Ctrl-C; the best so far is kept.")
-    except (torch.linalg.LinAlgError, torch.OutOfMemoryError, MemoryError) as error:
+    except (torch.linalg.LinAlgError, torch.OutOfMemoryError, MemoryError) as error:  # type: ignore[attr-defined]
         return _status("failed", task, watch, f"{type(error).__name__}: {error}; the best so far is kept. "
                        "Use fewer points or a narrower network, or another solver.")
     return _finished(task, watch)
@@ -170,7 +170,7 @@ def _model(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.
            dtype: torch.dtype) -> Model:
     """A copy of the user's networks as a model of the problem's fields."""
     if isinstance(network, Mapping):
-        given = {(f,): n for f, n in network.items()}
+        given: dict[tuple[Field, ...], torch.nn.Module] = {(f,): n for f, n in network.items()}
     else:
         together = groups(problem.fields)
         if len(together) > 1:

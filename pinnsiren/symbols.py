@@ -100,7 +100,7 @@ class Field(AppliedUndef):
     @property
     def coordinates(self) -> tuple[sympy.Symbol, ...]:
         """The symbols that the field depends on, in the order of its declaration."""
-        return tuple(self.args)  # type: ignore[arg-type]
+        return tuple(self.args)
 
 
 def coordinates(names: str) -> tuple[sympy.Symbol, ...]:

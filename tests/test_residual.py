@@ -31,7 +31,8 @@ PROBLEMS = {"linear": LINEAR, "nonlinear": NONLINEAR, "high": HIGH}
 
 def model_of(problem, **options):
     fields = problem.fields
-    return Model({fields: ps.Siren(2, len(fields), 9, 2, omega0=2.0, box=[(-1, 2), (0, 1)], seed=3, dtype=torch.float64, **options)})
+    box = [(-1, 2), (0, 1)]
+    return Model({fields: ps.Siren(2, len(fields), 9, 2, omega0=2.0, box=box, seed=3, dtype=torch.float64, **options)})
 
 
 def residual_of(problem, model=None, n=12):
@@ -42,8 +43,8 @@ def residual_of(problem, model=None, n=12):
 def autodiff_jacobian(residual):
     r = residual()
     parameters = list(residual.model.parameters())
-    return torch.stack([torch.cat([g.reshape(-1) for g in torch.autograd.grad(row, parameters, retain_graph=True, materialize_grads=True)])
-                        for row in r])
+    gradients = [torch.autograd.grad(row, parameters, retain_graph=True, materialize_grads=True) for row in r]
+    return torch.stack([torch.cat([g.reshape(-1) for g in row]) for row in gradients])
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

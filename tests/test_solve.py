@@ -157,7 +157,8 @@ def test_warnings_of_check_are_shown() -> None:
 
 
 def test_solutions_are_saved_and_loaded(tmp_path) -> None:
-    solution = ps.solve(poisson.poisson_variable(), ps.Siren(2, 1, 12, 2, learnable_omega0=True), Scripted(1.0, 0.5), seed=3, progress=False)
+    network = ps.Siren(2, 1, 12, 2, learnable_omega0=True)
+    solution = ps.solve(poisson.poisson_variable(), network, Scripted(1.0, 0.5), seed=3, progress=False)
     solution.save(tmp_path / "a.h5")
     again = ps.load(tmp_path / "a.h5")
     points = np.random.default_rng(0).uniform(-1, 1, (9, 2))

@@ -8,10 +8,10 @@ no boundary values: a gradient fixes u up to a constant, a Laplacian up to a har
 
 from pathlib import Path
 
-from pinnsiren.domains import PointSet
+from pinnsiren.domains import Box, PointSet
 from pinnsiren.problem import Equation, Problem
 from pinnsiren.signals.images import Target, read_image
-from pinnsiren.symbols import Data, Field, coordinates, grad, laplacian
+from pinnsiren.symbols import Data, Field, coordinates, grad, laplacian, normal_derivative
 
 TOLERANCE = 0.02  # relative L2, about 40 dB on a photograph
 
@@ -33,17 +33,22 @@ def image_from_gradients(image: str | Path = "photo", size: int = 256, target: T
                    tolerance=TOLERANCE)
 
 
-def image_from_laplacian(image: str | Path = "photo", size: int = 256, target: Target = "spectral") -> Problem:
+def image_from_laplacian(image: str | Path = "photo", size: int = 256, target: Target = "spectral",
+                         reflected: bool = False) -> Problem:
     """Δu = l at the pixels' centres; the image itself, up to a harmonic function, is the exact solution.
 
     Args:
         image: "photo", "mri" or the path of an image file.
         size: pixels along each side.
         target: "spectral" or "five-point" (see :meth:`~pinnsiren.signals.images.Image.laplacian`).
+        reflected: add ∂u/∂n = 0 on the edges, which the spectral target of the image reflected there implies. Then only
+            a constant is free. The paper's problem is without.
     """
     picture = read_image(image, size)
     x, y = coordinates("x y")
     u, given, brightness = Field("u", x, y), Data("l"), Data("image")
     columns = {given: picture.laplacian(target).ravel(), brightness: picture.values.ravel()}
-    return Problem(Equation(laplacian(u), given).on(PointSet((x, y), picture.points, columns)),
-                   name="image_from_laplacian", exact={u: brightness}, tolerance=TOLERANCE)
+    constraints = [Equation(laplacian(u), given).on(PointSet((x, y), picture.points, columns))]
+    if reflected:
+        constraints.append(Equation(normal_derivative(u), 0).on(Box({x: (-1, 1), y: (-1, 1)}).boundary))
+    return Problem(*constraints, name="image_from_laplacian", exact={u: brightness}, tolerance=TOLERANCE)

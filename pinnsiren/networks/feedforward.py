@@ -5,7 +5,7 @@ A network says only what its layers are; everything here follows from that.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from pinnsiren.activations import Activation
 from pinnsiren.jets import Channels, Weights, operator_weights, slice_weights
-from pinnsiren.networks.layers import Buffers, Layers, Signal, Tape, activate, backward, composed, forward
+from pinnsiren.networks.layers import Layers, Signal, Tape, backward, composed, forward
 from pinnsiren.networks.network import LinearOutput, Trace
 
 
@@ -84,33 +84,26 @@ class FeedForwardTrace(Trace):
     def __init__(self, network: FeedForward, points: Tensor, channels: Channels, weights: Weights) -> None:
         self._network, self._channels, self._layers = network, channels, network.tensors()
         self._blocks = self._layers.blocks(points, channels)
-        scaled, buffers = network.scaled(points), self._layers.buffers(self._blocks, channels)
-        self.jet = points.new_empty(len(channels), len(points), network.outputs)
-        self._tapes = []
-        for block in self._blocks:
-            block_weights = slice_weights(weights, block)
-            tape = forward(self._layers, scaled[block], channels, weights=block_weights, buffers=buffers)
-            features = activate(self._layers, tape, channels, buffers=buffers)[0]
-            self.jet[:, block] = _combine(features, tuple(network.output.parameters()))
-            self._tapes.append(tape)
+        scaled = network.scaled(points)
+        self._tapes = [forward(self._layers, scaled[b], channels, slice_weights(weights, b)) for b in self._blocks]
+        output = (network.output.weight, network.output.bias)
+        self.jet = torch.cat([_combine(tape.features, output) for tape in self._tapes], dim=1)
 
     @torch.no_grad()
     def pullback(self, cotangent: Tensor) -> Tensor:
         places = parameter_slices(self._network)
         rows = cotangent.new_empty(cotangent.shape[1], sum(p.numel() for p in self._network.parameters()))
-        buffers = self._layers.buffers(self._blocks, self._channels)
         for block, tape in zip(self._blocks, self._tapes, strict=True):
-            self._write(rows[block], tape, cotangent[:, block], places=places, buffers=buffers)
+            self._write(rows[block], tape, cotangent[:, block], places=places)
         return rows
 
-    def _write(self, rows: Tensor, tape: Tape, cotangent: Tensor, *, places: dict[str, slice],
-               buffers: Buffers) -> None:
-        saved = activate(self._layers, tape, self._channels, buffers=buffers)
-        _outer(cotangent, saved[0], out=rows[:, places["output.weight"]])
+    def _write(self, rows: Tensor, tape: Tape, cotangent: Tensor, *, places: dict[str, slice]) -> None:
+        _outer(cotangent, tape.features, out=rows[:, places["output.weight"]])
         rows[:, places["output.bias"]] = cotangent[0]
         incoming = torch.matmul(cotangent, self._network.output.weight)
         omega0 = self._network.omega0
-        for signal in backward(self._layers, tape, self._channels, saved=saved, cotangent=incoming, buffers=buffers):
+        spare = torch.empty_like(incoming)
+        for signal in backward(self._layers, tape, self._channels, cotangent=incoming, spare=spare):
             weight = rows[:, places[f"layers.{signal.layer}.weight"]]
             bias = rows[:, places[f"layers.{signal.layer}.bias"]]
             _outer(signal.cotangent, _incoming(signal, self._layers, tape, self._channels), out=weight)
@@ -133,32 +126,33 @@ class _Pass(torch.autograd.Function):
         output = tensors[2 * len(layers.weights):]
         jet = points.new_empty(len(channels), len(points), len(output[0]) if output else layers.width)
         blocks = layers.blocks(points, channels)
-        buffers = layers.buffers(blocks, channels)
-        z: list[Tensor] = []
+        kept: list[Tensor] = []
         for block in blocks:
-            tape = forward(layers, points[block], channels, weights=slice_weights(weights, block), buffers=buffers)
-            jet[:, block] = _combine(activate(layers, tape, channels, buffers=buffers)[0], output)
-            z.extend(tape.z)
+            tape = forward(layers, points[block], channels, slice_weights(weights, block))
+            jet[:, block] = _combine(tape.features, output)
+            kept.extend(chain(*tape.saved))
         ctx.layers, ctx.channels, ctx.weights, ctx.blocks = layers, channels, weights, blocks
+        ctx.lengths = [len(saved) for saved in tape.saved]
         # Through autograd's own store: it frees the tapes after the gradient, and sees parameters changed in between.
-        ctx.save_for_backward(points, *tensors, *z)
+        ctx.save_for_backward(points, *tensors, *kept)
         return jet
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
-        layers, channels, count = ctx.layers, ctx.channels, len(ctx.layers.weights)
+        layers, channels, count = ctx.layers, ctx.channels, len(ctx.lengths)
         points, *rest = ctx.saved_tensors
-        end = len(rest) - count * len(ctx.blocks)
-        tensors, z = rest[:end], iter(rest[end:])
+        end = len(rest) - sum(ctx.lengths) * len(ctx.blocks)
+        tensors, kept = rest[:end], iter(rest[end:])
         gradients = [torch.zeros_like(tensor) for tensor in tensors]
         buffers = layers.buffers(ctx.blocks, channels)
         for block in ctx.blocks:
-            tape = Tape(points[block], slice_weights(ctx.weights, block), tuple(islice(z, count)))
-            saved = activate(layers, tape, channels, buffers=buffers)
-            incoming = buffers.cotangent[:saved[0].numel()].view_as(saved[0])
-            _uncombine(cotangent[:, block], saved[0], tensors[2 * count:], into=gradients[2 * count:], out=incoming)
-            for signal in backward(layers, tape, channels, saved=saved, cotangent=incoming, buffers=buffers):
+            saved = tuple(tuple(islice(kept, length)) for length in ctx.lengths)
+            tape = Tape(points[block], slice_weights(ctx.weights, block), saved)
+            incoming, spare = (buffer[:tape.features.numel()].view_as(tape.features) for buffer in buffers)
+            _uncombine(cotangent[:, block], tape.features, tensors[2 * count:], into=gradients[2 * count:],
+                       out=incoming)
+            for signal in backward(layers, tape, channels, cotangent=incoming, spare=spare):
                 into = gradients[signal.layer], gradients[count + signal.layer]
                 _accumulate(signal, layers, tape, channels, into=into)
         return None, None, None, None, *gradients

@@ -5,9 +5,9 @@
 The jet of x̂ is trivial (x̂, unit vectors / half width, 0, …), so that the first layer's derivatives are constants
 times those of f: a_α = f^(|α|)(z_0) ρ_α with ρ_α = Π_i (V_0[:, i] / half width_i)^{α_i}; no 0 is multiplied.
 
-Everything but the products is bound by memory. So points go through in blocks that stay in the cache; of each block
-only the pre-activations are kept, the rest being computed again on the way back; and all blocks share a few buffers,
-since fresh memory costs more to touch than to compute with.
+Everything but the products is bound by memory. So points go through in blocks that stay in the cache, and on
+the way back all blocks share two buffers, since fresh memory costs more to touch than to compute with. (To keep less of
+each block and compute it again was measured: 5 % slower, the sines cost more than the memory.)
 """
 
 import math
@@ -23,7 +23,7 @@ from pinnsiren.sine import rule_for
 
 BLOCK_BYTES = 2**21  # of one layer's jet: a few of these fit in the cache; measured flat from half to twice as much
 
-Saved = tuple[Tensor, ...]  # a jet, and what the activation's rule wants back with it
+Saved = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -57,23 +57,9 @@ class Layers:
         length = max(1, math.ceil(len(points) / max(count, 1)))
         return [slice(start, min(start + length, len(points))) for start in range(0, max(len(points), 1), length)]
 
-    def buffers(self, blocks: list[slice], channels: Channels) -> "Buffers":
-        """Memory for one block, to be used for all."""
-        size = len(channels) * (blocks[0].stop - blocks[0].start) * self.width
-        return Buffers(*(self.biases[0].new_empty(size) for _ in range(3)))
-
-
-@dataclass(frozen=True)
-class Buffers:
-    """Three pieces of memory, each for one block's jet."""
-
-    jet: Tensor
-    cotangent: Tensor
-    spare: Tensor
-
-    def swapped(self) -> "Buffers":
-        """The cotangent's and the spare one exchanged."""
-        return Buffers(self.jet, self.spare, self.cotangent)
+    def buffers(self, blocks: list[slice], channels: Channels) -> Tensor:
+        """Memory for two jets of one block, to be used for all, (2, C · n · width)."""
+        return self.biases[0].new_empty(2, len(channels) * (blocks[0].stop - blocks[0].start) * self.width)
 
 
 @dataclass(frozen=True)
@@ -83,12 +69,17 @@ class Tape:
     Args:
         points: x̂, (n, d).
         weights: of the operators, at these points.
-        z: the pre-activations of every layer: (n, width) in the first, (C, n, width) in the others.
+        saved: per layer: the jet a_l; from the second layer on z_l; then what the activation's rule wants back.
     """
 
     points: Tensor
     weights: Weights
-    z: tuple[Tensor, ...]
+    saved: tuple[Saved, ...]
+
+    @property
+    def features(self) -> Tensor:
+        """The jet of the last hidden layer, (C, n, width)."""
+        return self.saved[-1][0]
 
 
 @dataclass(frozen=True)
@@ -106,43 +97,34 @@ class Signal:
     inputs: Tensor | None
 
 
-def forward(layers: Layers, points: Tensor, channels: Channels, *, weights: Weights, buffers: Buffers) -> Tape:
-    """Carry one block of scaled points through every layer; ``activate`` gives its features."""
-    z = [torch.addmm(layers.biases[0], points, layers.weights[0].T)]
+def forward(layers: Layers, points: Tensor, channels: Channels, weights: Weights) -> Tape:
+    """Carry one block of scaled points through every layer. It writes in place: not for autograd to look into."""
+    rule = rule_for(layers.activation, channels)
+    z = torch.addmm(layers.biases[0], points, layers.weights[0].T)
+    saved: list[Saved] = [_first(layers, z, channels, weights)]
     for weight, bias in zip(layers.weights[1:], layers.biases[1:], strict=True):
-        jet, *_ = activate(layers, Tape(points, weights, tuple(z)), channels, buffers=buffers)
-        z.append(torch.mm(jet.flatten(0, 1), weight.T).view_as(jet))
-        z[-1][0] += bias
-    return Tape(points, weights, tuple(z))
+        z = torch.mm(saved[-1][0].flatten(0, 1), weight.T).view_as(saved[-1][0])
+        z[0] += bias
+        jet, *rest = rule.forward(z, channels, weights)
+        saved.append((jet, z, *rest))
+    return Tape(points, weights, tuple(saved))
 
 
-def activate(layers: Layers, tape: Tape, channels: Channels, *, buffers: Buffers, layer: int = -1) -> Saved:
-    """The jet a_l of one layer, (C, n, width), and what the activation's rule wants back. It writes in place."""
-    z = tape.z[layer]
-    out = _shaped(buffers.jet, channels, tape, layers)
-    if z.dim() == 2:
-        return _first(layers, z, channels, tape.weights, out=out)
-    return rule_for(layers.activation, channels).forward(z, channels, tape.weights, out=out)
-
-
-def backward(layers: Layers, tape: Tape, channels: Channels, *, saved: Saved, cotangent: Tensor,
-             buffers: Buffers) -> Iterator[Signal]:
+def backward(layers: Layers, tape: Tape, channels: Channels, *, cotangent: Tensor, spare: Tensor) -> Iterator[Signal]:
     """The signals of every layer, from the last to the first.
 
     Args:
-        saved: what ``activate`` gave for the last layer.
-        cotangent: of its jet, (C, n, width); it is overwritten.
-        buffers: those that ``saved`` and the cotangent lie in.
+        cotangent: of the features, (C, n, width); it is overwritten.
+        spare: memory of the same shape.
     """
     rule = rule_for(layers.activation, channels)
     for layer in range(len(layers.weights) - 1, 0, -1):
-        signal = rule.backward(cotangent, tape.z[layer], saved, channels=channels, weights=tape.weights)
-        saved = activate(layers, tape, channels, buffers=buffers, layer=layer - 1)
-        yield Signal(layer, signal, saved[0])
-        buffers = buffers.swapped()
-        cotangent = _shaped(buffers.cotangent, channels, tape, layers)
-        torch.mm(signal.flatten(0, 1), layers.weights[layer], out=cotangent.flatten(0, 1))
-    yield Signal(0, _first_backward(layers, tape, channels, saved=saved, cotangent=cotangent), None)
+        jet, z, *rest = tape.saved[layer]
+        signal = rule.backward(cotangent, z, (jet, *rest), channels=channels, weights=tape.weights)
+        yield Signal(layer, signal, tape.saved[layer - 1][0])
+        torch.mm(signal.flatten(0, 1), layers.weights[layer], out=spare.flatten(0, 1))
+        cotangent, spare = spare, cotangent
+    yield Signal(0, _first_backward(layers, tape, cotangent, channels), None)
 
 
 def composed(layers: Layers, points: Tensor, channels: Channels, weights: Weights) -> Tensor:
@@ -155,24 +137,19 @@ def composed(layers: Layers, points: Tensor, channels: Channels, weights: Weight
     return jet
 
 
-def _shaped(buffer: Tensor, channels: Channels, tape: Tape, layers: Layers) -> Tensor:
-    shape = (len(channels), len(tape.points), layers.width)
-    return buffer[:math.prod(shape)].view(shape)
-
-
-def _first(layers: Layers, z: Tensor, channels: Channels, weights: Weights, *, out: Tensor | None = None) -> Saved:
+def _first(layers: Layers, z: Tensor, channels: Channels, weights: Weights) -> Saved:
     """The first layer's jet from its pre-activation, and the basis of the activation's derivatives."""
     basis = layers.activation.basis(z, channels.order + 1)
     f = [layers.activation.derivative(basis, k) for k in range(channels.order + 1)]
     slopes = layers.slopes(channels)
     jet = [f[0]] + [f[sum(orders)] * _monomial(slopes, orders, channels) for orders in channels.carried[1:]]
     jet += [f[2] * quadratic_form(_as_channels(slopes), quadratic, weights) for quadratic in channels.collapsed]
-    return (torch.stack(jet, out=out), *basis)
+    return (torch.stack(jet), *basis)
 
 
-def _first_backward(layers: Layers, tape: Tape, channels: Channels, *, saved: Saved, cotangent: Tensor) -> Tensor:
+def _first_backward(layers: Layers, tape: Tape, cotangent: Tensor, channels: Channels) -> Tensor:
     """The gradient with respect to z_0 and its first derivatives, (1 + firsts, n, width), point by point."""
-    f = [layers.activation.derivative(saved[1:], k) for k in range(channels.order + 2)]
+    f = [layers.activation.derivative(tape.saved[0][1:], k) for k in range(channels.order + 2)]
     slopes = layers.slopes(channels)
     signal = f[1] * cotangent[:1 + len(slopes)]
     for channel, orders in enumerate(channels.carried[1:], start=1):

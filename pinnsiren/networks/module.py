@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pinnsiren.errors import SolveError, StorageError
+from pinnsiren.errors import SolveError
 from pinnsiren.jets import Channels, Orders
 from pinnsiren.networks.network import Network, Trace
 

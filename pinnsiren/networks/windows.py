@@ -271,10 +271,9 @@ def operators_of(channels: Channels, coefficients: Sequence[Tensor], like: Tenso
 
 def smoothstep(p: int) -> Tensor:
     """Coefficients of the polynomial S of degree 2p + 1, lowest first: S' ∝ t^p (1 − t)^p, S(0) = 0, S(1) = 1."""
-    slope = torch.zeros(2 * p + 2, dtype=torch.float64)
-    for k in range(p + 1):
-        slope[p + k + 1] = (-1) ** k * math.comb(p, k) / (p + k + 1)
-    return slope / slope.sum()
+    whole = (2 * p + 1) * math.comb(2 * p, p)
+    rise = [(-1) ** k * math.comb(p, k) * whole // (p + k + 1) for k in range(p + 1)]  # whole numbers all
+    return torch.tensor([0] * (p + 1) + rise, dtype=torch.float64)
 
 
 def _polynomial(coefficients: Tensor, t: Tensor, order: int) -> Tensor:

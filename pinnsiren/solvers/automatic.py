@@ -13,7 +13,7 @@ from pinnsiren.solvers.least_squares import LeastSquares
 from pinnsiren.solvers.sequence import Sequence
 from pinnsiren.solvers.task import Best, Solver, Step, Task
 
-GOOD_ENOUGH = 1e-5  # an estimated relative error from least squares that is not worth minutes of Gauss–Newton
+GOOD_ENOUGH = 0.1  # of the problem's tolerance: an estimated error from least squares that needs no Gauss–Newton
 WIDTH, LAYERS = 32, 2  # of the network for Gauss–Newton: its steps cost the cube of about width²
 START_BAND = 6.0  # twice the first layer's band: from 30 it does not converge
 MOST_PARAMETERS = 4000  # for which a Gauss–Newton step takes seconds
@@ -21,7 +21,8 @@ MOST_PARAMETERS = 4000  # for which a Gauss–Newton step takes seconds
 
 @dataclass(frozen=True)
 class Automatic(Solver):
-    """Least squares with chosen features; if their error stays above ``good_enough``, Gauss–Newton on all layers.
+    """Least squares with chosen features; where their estimated error stays above ``good_enough`` of the problem's
+    tolerance, Gauss–Newton on all layers of a small SIREN.
 
     With a network of the user's: least squares for its output layer, then Gauss–Newton if it has at most
     ``most_parameters`` parameters, and Adam if it has more.
@@ -40,7 +41,8 @@ class Automatic(Solver):
             best.update(step)
             yield step
         found = best.restore()
-        if found is None or best.step is None or best.step.measure <= max(self.good_enough, task.target):
+        enough = max(self.good_enough * task.problem.tolerance, task.target)
+        if found is None or best.step is None or best.step.measure <= enough:
             return
         task.model = self._network(task)
         for step in GaussNewton().iterate(task):

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinnsiren.last_layer import LastLayer, Rows, jets_of, linear_outputs, stack
+from pinnsiren.last_layer import LastLayer, jets_of, linear_outputs, stack
 from pinnsiren.model import Model, groups
 from pinnsiren.networks import Fourier
-from pinnsiren.residual import Residual
 from pinnsiren.solvers.bands import Band, candidates
 from pinnsiren.solvers.estimate import balanced_scales, judge, ridge_solve, row_factors, row_scales
 from pinnsiren.solvers.task import Solver, Step, Task

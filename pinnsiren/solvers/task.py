@@ -52,8 +52,8 @@ class Task:
     def counts(self, points: int) -> dict[str, int]:
         """Points by constraint name: the user's numbers, or a share of ``points``.
 
-        Three quarters go inside in 2D (half from 3D on), shared equally; the rest on boundaries, by their measure. A constraint's own
-        number comes first, then that of ``solve``; point sets are used whole, single points once.
+        Three quarters go inside in 2D (half from 3D on), shared equally; the rest on boundaries, by their measure. A
+        number in ``points`` by name comes first, then the constraint's own; point sets are used whole.
         """
         if isinstance(self.points, int):
             points = self.points

@@ -218,7 +218,8 @@ def polynomials(network: Windows, basis: Tensor, degree: int) -> Tensor:
     wanted = torch.stack([window * torch.stack([t**k for t, k in zip(local.unbind(1), orders, strict=True)]).prod(0)
                           for orders in powers], dim=1)
     fitted = torch.linalg.pinv(features, rtol=1e-10) @ wanted
-    return torch.linalg.qr(fitted).Q
+    orthonormal: Tensor = torch.linalg.qr(fitted).Q
+    return orthonormal
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,8 @@ def test_a_users_network_gets_the_best_output_layer() -> None:
 
 def test_newton_converges_quadratically_on_smooth_problems() -> None:
     exact = sympy.sin(2 * x) * y
-    problem = ps.Problem(ps.Equation(ps.laplacian(u) + sympy.exp(u), ps.laplacian(exact, (x, y)) + sympy.exp(exact)).on(square.interior),
+    forcing = ps.laplacian(exact, (x, y)) + sympy.exp(exact)
+    problem = ps.Problem(ps.Equation(ps.laplacian(u) + sympy.exp(u), forcing).on(square.interior),
                          ps.Equation(u, exact).on(square.boundary), exact={u: exact})
     network = ps.Fourier(2, 1, 300, 5.0, seed=0)
     errors = [error(ps.solve(problem, network, ps.LeastSquares(newton_steps=n), progress=False)) for n in (0, 1, 2, 6)]
