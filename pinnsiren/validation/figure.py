@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from pinnsiren.check import undetermined_constants
@@ -21,6 +22,7 @@ Values = Callable[[Field, Points], Array]
 
 LINE = 401  # points of a one-dimensional picture
 SIDE = 121  # points along each side of a two-dimensional one
+DECADES = 1e4  # from the largest error down
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,31 +130,38 @@ def _draw_lines(row: list[Axes], picture: Picture) -> None:
     for panel, (name, values) in zip(row, shown, strict=False):
         if values is not None:
             panel.plot(x[order], values[order], color="tab:red" if "|" in name else "tab:blue")
+        if "|" in name and values is not None and np.nanmax(values) > 0:
+            panel.set_yscale("log")
         panel.set_title(f"{picture.title}: {name}")
         panel.grid(alpha=0.3)
 
 
 def _draw_images(row: list[Axes], picture: Picture) -> None:
     values = [v[np.isfinite(v)] for v in (picture.solution, picture.reference) if v is not None]
-    low, high = float(np.min(np.concatenate(values))), float(np.max(np.concatenate(values)))
-    _draw_map(row[0], picture, "solution", picture.solution, colours="viridis", limits=(low, high))
+    shared = Normalize(float(np.min(np.concatenate(values))), float(np.max(np.concatenate(values))))
+    _draw_map(row[0], picture, "solution", picture.solution, colours="viridis", norm=shared)
     if picture.reference is not None:
-        _draw_map(row[1], picture, "reference", picture.reference, colours="viridis", limits=(low, high))
-        _draw_map(row[2], picture, "|solution − reference|", np.abs(picture.solution - picture.reference),
-                  colours="magma", limits=None)
+        difference = np.abs(picture.solution - picture.reference)
+        _draw_map(row[1], picture, "reference", picture.reference, colours="viridis", norm=shared)
+        _draw_map(row[2], picture, "|solution − reference|", difference, colours="magma", norm=_decades(difference))
+
+
+def _decades(difference: Array) -> Normalize:
+    """A logarithmic scale over the upper decades of an error, which on a linear one is a black square and a dot."""
+    largest = float(np.nanmax(difference))
+    return LogNorm(largest / DECADES, largest, clip=True) if largest > 0 else Normalize(0.0, 1.0)
 
 
 def _draw_map(panel: Axes, picture: Picture, name: str, values: Array, *,
-              colours: str, limits: tuple[float, float] | None) -> None:
+              colours: str, norm: Normalize) -> None:
     x, y = picture.places.T
-    low, high = limits or (0.0, float(np.nanmax(values)))
     drawn: ScalarMappable
     if picture.shape is None:
-        drawn = panel.scatter(x, y, c=values, s=4, cmap=colours, vmin=low, vmax=high)
+        drawn = panel.scatter(x, y, c=values, s=4, cmap=colours, norm=norm)
     else:
         shading: Literal["gouraud", "nearest"] = "gouraud" if np.isfinite(values).all() else "nearest"
         drawn = panel.pcolormesh(*(v.reshape(picture.shape) for v in (x, y, np.ma.masked_invalid(values))),
-                                 cmap=colours, vmin=low, vmax=high, shading=shading)
+                                 cmap=colours, norm=norm, shading=shading)
     panel.set_title(f"{picture.title}: {name}")
     panel.set_ylabel(picture.labels[1])
     panel.set_aspect("equal" if 1 / 3 < np.ptp(x) / np.ptp(y) < 3 else "auto")

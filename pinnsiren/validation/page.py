@@ -10,10 +10,10 @@ from pathlib import Path
 import sympy
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from sympy.printing.mathml import mathml
 
 from pinnsiren.errors import StorageError
 from pinnsiren.problem import Problem
+from pinnsiren.validation.formula import mathml
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -74,7 +74,7 @@ def _equations(problem: Problem) -> str:
     for constraint in problem.constraints:
         left, right = (sympy.Matrix(s) if isinstance(s, tuple) else s
                        for s in (constraint.equation.lhs, constraint.equation.rhs))
-        formula = f"{mathml(left, printer='presentation')}<mo>=</mo>{mathml(right, printer='presentation')}"
+        formula = f"{mathml(left)}<mo>=</mo>{mathml(right)}"
         rows.append(f"<tr><td><math><mrow>{formula}</mrow></math></td><td>{escape(constraint.name)}</td></tr>")
     return f'<div class="equations"><table>{"".join(rows)}</table></div>'
 
