@@ -15,8 +15,11 @@ from pinnsiren.networks.mlp import MLP
 from pinnsiren.networks.module import ModuleNetwork
 from pinnsiren.networks.network import LinearOutput, Network, Trace
 from pinnsiren.networks.siren import Siren
+from pinnsiren.networks.windows import Windows
 
-__all__ = ["MLP", "Channels", "Fourier", "LinearOutput", "ModuleNetwork", "Network", "Siren", "Trace", "build", "kinds"]
+__all__ = [
+    "MLP", "Channels", "Fourier", "LinearOutput", "ModuleNetwork", "Network", "Siren", "Trace", "Windows", "build", "kinds",
+]
 
 
 def kinds() -> dict[str, type[Network]]:

@@ -5,7 +5,8 @@ from pinnsiren.solvers.automatic import Automatic
 from pinnsiren.solvers.gauss_newton import GaussNewton
 from pinnsiren.solvers.lbfgs import LBFGS
 from pinnsiren.solvers.least_squares import LeastSquares
+from pinnsiren.solvers.matrix_free import MatrixFree
 from pinnsiren.solvers.sequence import Sequence
 from pinnsiren.solvers.task import Solver, Step, Task
 
-__all__ = ["LBFGS", "Adam", "Automatic", "GaussNewton", "LeastSquares", "Sequence", "Solver", "Step", "Task"]
+__all__ = ["LBFGS", "Adam", "Automatic", "GaussNewton", "LeastSquares", "MatrixFree", "Sequence", "Solver", "Step", "Task"]
