@@ -107,6 +107,7 @@ class Problem:
         exact: the solution where it is known, an expression for each field in its coordinates — or in a Data symbol
             that a PointSet of the problem carries. Used by :func:`validate`, never by :func:`solve`.
         tolerance: the relative L2 error up to which a solution counts as right when it is validated; dimensionless.
+        remark: a sentence to print beside results, such as the accuracy that the data allow.
 
     Raises:
         ProblemError: nothing given, something that is not a constraint, or no field in any equation.
@@ -116,9 +117,10 @@ class Problem:
     name: str | None = None
     exact: Mapping[Field, sympy.Expr] | None = field(default=None, hash=False)
     tolerance: float = 1e-3
+    remark: str = ""
 
-    def __init__(self, *constraints: Constraint, name: str | None = None,
-                 exact: Mapping[Field, Any] | None = None, tolerance: float = 1e-3) -> None:
+    def __init__(self, *constraints: Constraint, name: str | None = None, exact: Mapping[Field, Any] | None = None,
+                 tolerance: float = 1e-3, remark: str = "") -> None:
         for c in constraints:
             if not isinstance(c, Constraint):
                 raise ProblemError(f"a problem is made of constraints, and was given {c!r}; "
@@ -132,6 +134,7 @@ class Problem:
         set_once(self, "name", name)
         set_once(self, "exact", None if exact is None else {f: sympy.sympify(e) for f, e in exact.items()})
         set_once(self, "tolerance", tolerance)
+        set_once(self, "remark", remark)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -183,7 +186,7 @@ class Problem:
 
         constraints = [replace(c, equation=replace(c.equation, lhs=rewritten(c.equation.lhs), rhs=rewritten(c.equation.rhs)))
                        for c in self.constraints]
-        return Problem(*constraints, name=self.name, tolerance=self.tolerance)
+        return Problem(*constraints, name=self.name, tolerance=self.tolerance, remark=self.remark)
 
     def _atoms(self, kind: type) -> set[Any]:
         return {a for c in self.constraints for r in c.equation.residuals for a in r.atoms(kind)}

@@ -12,6 +12,7 @@ CHECKED = [  # file, an expression in its last block's names, what it is, to how
     ("docs/getting-started.md", "solution(u, [[0.4, 0]])[0]", 0.21 + 0.08 * -0.916290731874155, 1e-6),
     ("docs/getting-started.md", "report.verdict", "confirmed", None),
     ("docs/getting-started.md", "abs(fit(u, places) - heights).max()", 0.0, 1e-6),
+    ("docs/getting-started.md", "float(decibels > 45)", 1.0, 0.0),
     ("docs/extending.md", "solution(u, [[0, 0]])[0]", 0.5, 1e-6),
     ("docs/extending.md", "by_module(u, [[0, 0]])[0]", 0.5, 1e-3),
     ("docs/extending.md", "damped(u, [[0, 0]])[0]", 0.5, 1e-3),

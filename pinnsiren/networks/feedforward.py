@@ -17,6 +17,8 @@ from pinnsiren.jets import Channels, Weights, operator_weights, slice_weights
 from pinnsiren.networks.layers import Layers, Signal, Tape, backward, composed, forward
 from pinnsiren.networks.network import LinearOutput, Trace
 
+POINTS_AT_ONCE = 256  # whose outer products are formed in the cache before they go to their rows
+
 
 class FeedForward(LinearOutput):
     """z_l = ω_l (W_l a_{l−1} + b_l), a_l = f(z_l), and a linear output. Every network made of it is final.
@@ -106,15 +108,17 @@ class FeedForwardTrace(Trace):
         for signal in backward(self._layers, tape, self._channels, cotangent=incoming, spare=spare):
             weight = rows[:, places[f"layers.{signal.layer}.weight"]]
             bias = rows[:, places[f"layers.{signal.layer}.bias"]]
-            _outer(signal.cotangent, _incoming(signal, self._layers, tape, self._channels), out=weight)
-            bias.copy_(signal.cotangent[0])
-            if omega0 is not None:  # rows so far are with respect to V = ω W and e = ω b
-                if "omega0" in places:
-                    own_weight, own_bias = self._network.layers[signal.layer].parameters()
-                    along = weight @ own_weight.flatten() + bias @ own_bias
-                    rows[:, places["omega0"]][:, signal.layer] = along
-                weight.mul_(omega0[signal.layer])
-                bias.mul_(omega0[signal.layer])
+            omega = 1.0 if omega0 is None else omega0[signal.layer]  # V = ω W and e = ω b
+            scaled = signal.cotangent * omega
+            if signal.inputs is None:
+                _first_rows(scaled, self._layers, tape, self._channels, out=weight)
+            else:
+                _outer(scaled, signal.inputs, out=weight)
+            bias.copy_(scaled[0])
+            if "omega0" in places:
+                own_weight, own_bias = self._network.layers[signal.layer].parameters()
+                along = weight @ own_weight.flatten() + bias @ own_bias
+                rows[:, places["omega0"]][:, signal.layer] = along / omega
 
 
 class _Pass(torch.autograd.Function):
@@ -200,15 +204,20 @@ def _accumulate(signal: Signal, layers: Layers, tape: Tape, channels: Channels, 
         weight[:, firsts] += signal.cotangent[1:].sum(1).T / layers.half_width[firsts]
 
 
-def _incoming(signal: Signal, layers: Layers, tape: Tape, channels: Channels) -> Tensor:
-    """The jet that came into a layer, one channel for each of the signal's; for the first that of x̂."""
-    if signal.inputs is not None:
-        return signal.inputs
-    units = torch.diag(1 / layers.half_width)[list(channels.firsts)]
-    return torch.cat([tape.points.unsqueeze(0), units.unsqueeze(1).expand(-1, len(tape.points), -1)])
+def _first_rows(cotangent: Tensor, layers: Layers, tape: Tape, channels: Channels, *, out: Tensor) -> None:
+    """Rows of the first layer's weight, whose input jet is x̂ and the unit vectors / half width: (n, width · d)."""
+    rows = out.view(len(out), layers.width, tape.points.shape[1])
+    torch.mul(cotangent[0].unsqueeze(2), tape.points.unsqueeze(1), out=rows)
+    for g, i in zip(cotangent[1:], channels.firsts, strict=True):
+        rows[:, :, i].add_(g / layers.half_width[i])
 
 
 def _outer(cotangent: Tensor, inputs: Tensor, *, out: Tensor) -> None:
     """Rows Σ_c cotangent_c ⊗ inputs_c of a weight: (K, n, o), (K, n, i) -> (n, o·i)."""
     rows = out.view(len(out), cotangent.shape[2], inputs.shape[2])
-    rows.copy_(torch.bmm(cotangent.permute(1, 2, 0), inputs.transpose(0, 1)))
+    left, right = cotangent.permute(1, 2, 0), inputs.transpose(0, 1)
+    scratch = rows.new_empty(min(len(rows), POINTS_AT_ONCE), *rows.shape[1:])
+    for start in range(0, len(rows), POINTS_AT_ONCE):
+        some = slice(start, start + POINTS_AT_ONCE)
+        product = torch.bmm(left[some], right[some], out=scratch[:len(rows[some])])
+        rows[some].copy_(product)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from pinnsiren.model import Model, groups
-from pinnsiren.networks import LinearOutput, Siren
+from pinnsiren.networks import LinearOutput, Siren, Windows
 from pinnsiren.problem import Problem
 from pinnsiren.solvers.adam import Adam
 from pinnsiren.solvers.bands import Band, length_scales
@@ -33,7 +33,7 @@ class Automatic(Solver):
     problems in up to three dimensions, and Adam on the SIREN paper's network for others.
 
     With a network of the user's: least squares for its output layer, then Gauss–Newton if it has at most
-    ``most_parameters`` parameters, and Adam if it has more.
+    ``most_parameters`` parameters, and Adam if it has more; matrix-free least squares if it is made of windows.
     """
 
     good_enough: float = GOOD_ENOUGH
@@ -70,6 +70,8 @@ class Automatic(Solver):
         return Adam(batch=8192)
 
     def _for_network(self, model: Model) -> Solver:
+        if all(isinstance(c.network, Windows) for c in model.carriers):
+            return MatrixFree()
         if sum(p.numel() for p in model.parameters()) > self.most_parameters:
             return Adam()
         if all(isinstance(c.network, LinearOutput) for c in model.carriers):

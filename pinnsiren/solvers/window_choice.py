@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnsiren.domains import PointSet
+from pinnsiren.domains.lattice import Lattice
 from pinnsiren.errors import SolveError
 from pinnsiren.networks.windows import Windows
 from pinnsiren.partials import partials
@@ -23,37 +24,6 @@ ROWS_PER_FEATURE = 2.0  # inside domains
 MOST_CELLS = 1000  # of windows on a domain: some minutes
 SAFETY = 1.5  # on the problem's own length scales, which are root mean squares
 FALLBACK_BAND = 12.0  # radians per half-width where nothing tells a length scale
-EVEN = 1e-6  # of the spacing: how regular pixels must be
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """A regular grid that the points of a set lie on: first point, spacing and number along each coordinate."""
-
-    first: Array
-    spacing: Array
-    counts: tuple[int, ...]
-
-    @classmethod
-    def of(cls, values: Array) -> "Pixels | None":
-        """The grid of points (n, d), or None if they lie on none or leave more than half of it empty."""
-        first, spacing, counts = [], [], []
-        for column in values.T:
-            found = np.unique(column)
-            steps = np.diff(found)
-            distinct = found[np.concatenate([[True], steps > EVEN * np.ptp(found)])] if len(found) > 1 else found
-            if len(distinct) < 2:
-                return None
-            h = float(np.diff(distinct).min())
-            places = (distinct - distinct[0]) / h
-            if np.abs(places - np.round(places)).max() > EVEN * len(distinct):
-                return None
-            first.append(distinct[0])
-            spacing.append(h)
-            counts.append(round(float(places[-1])) + 1)
-        if math.prod(counts) > 2 * len(values):
-            return None
-        return cls(np.array(first), np.array(spacing), tuple(counts))
 
 
 @dataclass(frozen=True)
@@ -83,7 +53,7 @@ def choose(problem: Problem) -> Choice:
     order = max(p.order for c in problem.constraints for p in partials(c.residuals))
     smoothness = max(1, 2 * order - 1)
     data = max((c.region for c in problem.constraints if isinstance(c.region, PointSet)), key=len, default=None)
-    pixels = Pixels.of(data.values) if data is not None else None
+    pixels = Lattice.of(data.values) if data is not None else None
     if pixels is not None:
         return _on_pixels(pixels, smoothness)
     bounds = np.array([problem.bounds[c] for c in problem.coordinates])
@@ -101,7 +71,7 @@ def _affordable(cells: Sequence[float]) -> tuple[int, ...]:
     return tuple(max(2, math.ceil(factor * n)) for n in cells)
 
 
-def _on_pixels(pixels: Pixels, smoothness: int) -> Choice:
+def _on_pixels(pixels: Lattice, smoothness: int) -> Choice:
     side = min(round(POINTS_PER_CELL ** (1 / len(pixels.counts))), max(pixels.counts))
     cells = tuple(math.ceil(n / side) for n in pixels.counts)
     lower = pixels.first - pixels.spacing / 2

@@ -1,22 +1,23 @@
 """validate: compare a solution with a reference, evaluate its residuals at new points, and judge."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import sympy
 import torch
 
-from pinnsiren.check import undetermined_constants
 from pinnsiren.compile import compile_expressions
 from pinnsiren.errors import ReferenceError
 from pinnsiren.partials import partials
 from pinnsiren.problem import Constraint, Problem
 from pinnsiren.sampling import Points
-from pinnsiren.symbols import Field
+from pinnsiren.symbols import Data, Field
 from pinnsiren.validation.choice import cheapest_finer, fitting, why_unfit
 from pinnsiren.validation.exact import Exact, columns_of
 from pinnsiren.validation.figure import pictures_of
-from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, in_order, relative_l2, without_mean
+from pinnsiren.validation.null_space import NullSpace, determined, null_space
+from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, in_order, relative_l2
 from pinnsiren.validation.report import FieldError, Report, judge
 
 COMPARED = 4096  # interior points: their sampling error of an L2 norm is about 1 %
@@ -53,26 +54,38 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
     if not tolerance > 0:
         raise ReferenceError(f"validate was given tolerance={tolerance}; expected a relative error > 0, such as 1e-3.")
     inside, boundary = comparison_points(problem)
-    found, why_none = _reference(solution, reference, inside)
-    errors = {} if found is None else {f: _field_error(solution, f, found, inside=inside, boundary=boundary)
+    kinds = {f: null_space(problem, f) for f in problem.fields}
+    found, why_none = _reference(solution, reference, inside, kinds)
+    errors = {} if found is None else {f: _field_error(solution, f, found, kind=kinds[f], inside=inside, boundary=boundary)
                                        for f in problem.fields}
     residuals = {c.name: residual_rms(solution, c) for c in problem.constraints}
     verdict, reason = judge(errors, tolerance, why_none=why_none)
-    pictures = pictures_of(problem, inside, solution=lambda f, at: solution(f, in_order(at, problem)),
-                           reference=None if found is None else found.values)
+
+    def shown(field: Field, at: Points) -> Array:
+        values = np.asarray(solution(field, in_order(at, problem)))
+        if found is None:
+            return values
+        expected = found.values(field, at)
+        return np.asarray(expected + determined(values - expected, kinds[field], at))
+
+    pictures = pictures_of(problem, inside, solution=shown, reference=None if found is None else found.values)
     return Report(problem=problem, reference=None if found is None else found.description,
                   errors=errors, residuals=residuals, tolerance=tolerance, verdict=verdict, reason=reason,
                   pictures=pictures)
 
 
 def comparison_points(problem: Problem) -> tuple[Points, tuple[Points, ...]]:
-    """New points inside, uniform over the interior regions or taken from point sets, and on each boundary region."""
+    """New points inside, uniform over the interior regions or taken from point sets, and on each boundary region.
+
+    A point set that carries the exact values is taken whole.
+    """
     inner = [c.region for c in problem.constraints
              if c.region.domain is None or c.region.dimension == len(c.region.coordinates)]
     outer = [c.region for c in problem.constraints if c.region not in inner]
     regions = list(dict.fromkeys(inner)) or list(dict.fromkeys(outer))
     size = sum(r.measure for r in regions) or 1.0
     shares = [max(1, round(COMPARED * r.measure / size)) if len(regions) > 1 else COMPARED for r in regions]
+    shares = [r.points or n if _is_measured(problem) else n for r, n in zip(regions, shares, strict=True)]
     inside = [r.sample(n, seed=SEED) for r, n in zip(regions, shares, strict=True)]
     boundary = tuple(r.sample(ON_BOUNDARIES, seed=SEED) for r in dict.fromkeys(outer))
     return _joined(inside), boundary
@@ -89,14 +102,18 @@ def residual_rms(solution: Solved, constraint: Constraint) -> float:
     return float(np.sqrt(np.mean(np.sum(values**2, axis=0))))
 
 
-def _reference(solution: Solved, asked: Reference | None, inside: Points) -> tuple[ReferenceSolution | None, str]:
+def _is_measured(problem: Problem) -> bool:
+    return any(e.has(Data) for e in (problem.exact or {}).values())
+
+
+def _reference(solution: Solved, asked: Reference | None, inside: Points,
+               kinds: Mapping[Field, NullSpace]) -> tuple[ReferenceSolution | None, str]:
     """The reference that judges, or None and why there is none."""
     problem = solution.problem
-    free = undetermined_constants(problem)
     judged = {f: np.asarray(solution(f, in_order(inside, problem))) for f in problem.fields}
 
     def difference(field: Field, values: Array) -> float:
-        return _compared(judged[field], values, free_constant=field in free)
+        return _compared(judged[field] - values, values, kinds[field], inside)
 
     if asked is None and problem.exact is not None and Exact().unfit(problem) is None:
         asked = Exact()
@@ -114,24 +131,32 @@ def _reference(solution: Solved, asked: Reference | None, inside: Points) -> tup
         return None, f"no reference could be computed: {error}"
 
 
-def _field_error(solution: Solved, field: Field, reference: ReferenceSolution, *,
+def _field_error(solution: Solved, field: Field, reference: ReferenceSolution, *, kind: NullSpace,
                  inside: Points, boundary: tuple[Points, ...]) -> FieldError:
     problem = solution.problem
     values = reference.values(field, inside)
     difference = np.asarray(solution(field, in_order(inside, problem))) - values
-    free = field in undetermined_constants(problem)
-    shift = float(difference.mean()) if free else 0.0
+    rest = determined(difference, kind, inside)
+    shift = float(difference.mean()) if kind is NullSpace.CONSTANT else 0.0
     # a data column travels with its own points: elsewhere such a reference has no values
     everywhere = () if inside.data else boundary
     outer = [np.asarray(solution(field, in_order(p, problem))) - reference.values(field, p) for p in everywhere]
-    largest = float(np.max(np.abs(np.concatenate([difference, *outer]) - shift)))
-    return FieldError(relative_l2=_compared(values + difference, values, free_constant=free), maximum=largest,
-                      reference_error=reference.error[field], up_to_constant=free)
+    largest = float(np.max(np.abs(np.concatenate([rest, *(d - shift for d in outer)]))))
+    return FieldError(relative_l2=_compared(difference, values, kind, inside), maximum=largest,
+                      reference_error=reference.error[field], up_to=str(kind),
+                      psnr=_psnr(rest, values) if _is_measured(problem) else None)
 
 
-def _compared(solution: Array, reference: Array, *, free_constant: bool) -> float:
-    reference = without_mean(reference, free_constant=free_constant)
-    return relative_l2(without_mean(solution, free_constant=free_constant) - reference, reference)
+def _compared(difference: Array, reference: Array, kind: NullSpace, points: Points) -> float:
+    """The relative L2 difference, without what the equations leave open; nor does the reference's mean count then."""
+    size = reference if kind is NullSpace.NONE else reference - reference.mean()
+    return relative_l2(determined(difference, kind, points), size)
+
+
+def _psnr(difference: Array, reference: Array) -> float:
+    """Peak signal-to-noise ratio in dB, the peak being the reference's range."""
+    error = float(np.mean(difference**2))
+    return float(10 * np.log10(np.ptp(reference) ** 2 / error)) if error > 0 else float("inf")
 
 
 def _joined(parts: list[Points]) -> Points:

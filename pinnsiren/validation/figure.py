@@ -11,12 +11,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from pinnsiren.check import undetermined_constants
 from pinnsiren.domains.domain import Domain
+from pinnsiren.domains.lattice import Lattice
 from pinnsiren.problem import Problem
 from pinnsiren.sampling import Mask, Points
 from pinnsiren.symbols import Field
-from pinnsiren.validation.reference import Array, without_mean
+from pinnsiren.validation.reference import Array
 
 Values = Callable[[Field, Points], Array]
 
@@ -49,16 +49,12 @@ class Picture:
 def pictures_of(problem: Problem, scattered: Points, *,
                 solution: Values, reference: Values | None) -> tuple[Picture, ...]:
     """One picture for each field and slice; scattered points where the problem has no domain to slice.
-
-    A field that is known up to a constant is shown with mean zero.
     """
     domain = next((c.region.domain for c in problem.constraints if c.region.domain is not None), None)
-    free = undetermined_constants(problem)
     pictures = []
     for field in problem.fields:
         for slice_ in [_scattered(scattered)] if domain is None or scattered.data else _slices(domain):
-            found, expected = (None if call is None else slice_.values(call, field, free_constant=field in free)
-                               for call in (solution, reference))
+            found, expected = (None if call is None else slice_.values(call, field) for call in (solution, reference))
             if found is not None:
                 pictures.append(Picture(f"{field.name}{slice_.where}", tuple(map(str, slice_.along)), slice_.places,
                                         found, expected, slice_.shape))
@@ -92,15 +88,22 @@ class _Slice:
     shape: tuple[int, ...] | None = None
     where: str = ""
 
-    def values(self, call: Values, field: Field, *, free_constant: bool) -> Array:
-        """(n,) values of a field, NaN outside the domain, less their mean if only differences mean something."""
+    def values(self, call: Values, field: Field) -> Array:
+        """(n,) values of a field, NaN outside the domain."""
         shown = np.full(len(self.places), np.nan)
-        shown[self.inside] = without_mean(np.asarray(call(field, self.points)), free_constant=free_constant)
+        shown[self.inside] = call(field, self.points)
         return shown
 
 
 def _scattered(points: Points) -> _Slice:
-    return _Slice(points, points.coordinates[:2], points.values[:, :2], np.ones(len(points), bool))
+    """The points themselves; on a full grid in its order, which makes a picture of it."""
+    places, shape = points.values[:, :2], None
+    lattice = Lattice.of(points.values) if points.values.shape[1] == 2 else None
+    if lattice is not None and np.prod(lattice.counts) == len(points):
+        order = np.lexsort(lattice.places(points.values)[::-1])
+        data = {d: v[order] for d, v in points.data.items()}
+        points, places, shape = Points(points.coordinates, points.values[order], None, data), places[order], lattice.counts
+    return _Slice(points, points.coordinates[:2], places, np.ones(len(points), bool), shape)
 
 
 def _slices(domain: Domain) -> list[_Slice]:

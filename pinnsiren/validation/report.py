@@ -31,13 +31,15 @@ class FieldError:
         relative_l2: ‖u − u_ref‖₂ / ‖u_ref‖₂ over points inside that were never trained on (‖u‖₂ itself if u_ref = 0).
         maximum: max |u − u_ref| there and on the boundaries, in the field's own unit.
         reference_error: the reference's own relative L2 error.
-        up_to_constant: whether the equations leave a constant free, and it was removed before comparing.
+        up_to: what the equations leave free and was removed before comparing: "a constant", "a harmonic function", or "".
+        psnr: peak signal-to-noise ratio in dB, the peak being the reference's range, where that is measured data.
     """
 
     relative_l2: float
     maximum: float
     reference_error: float
-    up_to_constant: bool = False
+    up_to: str = ""
+    psnr: float | None = None
 
     @property
     def claim(self) -> float:
@@ -45,12 +47,12 @@ class FieldError:
         return max(self.relative_l2, self.reference_error) if math.isfinite(self.relative_l2) else math.inf
 
     def __str__(self) -> str:
-        constant = " up to a constant" if self.up_to_constant else ""
+        free = f" up to {self.up_to}" if self.up_to else ""
         if not math.isfinite(self.relative_l2):
             return "has values that are not finite"
         if self.relative_l2 <= self.reference_error:
-            return f"agrees{constant} to {self.claim:.1e}, which is the reference's own error"
-        return f"differs{constant} by {self.relative_l2:.1e} (the reference's own error is {self.reference_error:.1e})"
+            return f"agrees{free} to {self.claim:.1e}, which is the reference's own error"
+        return f"differs{free} by {self.relative_l2:.1e} (the reference's own error is {self.reference_error:.1e})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +93,8 @@ class Report:
             "problem": self.problem.name, "verdict": str(self.verdict), "reason": self.reason,
             "tolerance": self.tolerance, "reference": self.reference, "reference_error": _finite(self.reference_error),
             "errors": {f.name: {"relative_l2": _finite(e.relative_l2), "maximum": _finite(e.maximum),
-                                "reference_error": _finite(e.reference_error), "claim": _finite(e.claim),
-                                "up_to_constant": e.up_to_constant} for f, e in self.errors.items()},
+                                "reference_error": _finite(e.reference_error), "claim": _finite(e.claim), "up_to": e.up_to,
+                                "psnr": None if e.psnr is None else _finite(e.psnr)} for f, e in self.errors.items()},
             "residuals": {name: _finite(r) for name, r in self.residuals.items()},
         }
 
@@ -109,7 +111,8 @@ class Report:
             ("Residuals at points never trained on", ("equation", "root mean square"),
              [(name, f"{value:.2e}") for name, value in self.residuals.items()])]
         path = Path(path)
-        write_whole(path, html_page(self.problem, verdict=str(self.verdict), reason=self.reason,
+        said = f"{self.reason} {self.problem.remark}".strip()
+        write_whole(path, html_page(self.problem, verdict=str(self.verdict), reason=said,
                                     tables=tables, figure=self.plot()))
         return path
 
@@ -119,7 +122,9 @@ class Report:
         for f, e in self.errors.items():
             lines.append(f"  {f.name:<11} relative L2 error {e.relative_l2:.1e}   maximum {e.maximum:.1e}   "
                          f"reference's own error {e.reference_error:.1e}")
+            lines += [] if e.psnr is None else [f"  {'':<11} PSNR {e.psnr:.1f} dB"]
         lines += [f"  residual    {value:.1e} on {name} (root mean square)" for name, value in self.residuals.items()]
+        lines += [f"  remark      {self.problem.remark}"] if self.problem.remark else []
         return "\n".join(lines)
 
 

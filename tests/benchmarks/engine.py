@@ -1,12 +1,17 @@
 """Speed of one training step against hand-written nested autograd: ``python -m tests.benchmarks.engine``.
 
 Full-batch Adam steps in float32 on 3 sine layers × 256 with 4096 interior and 512 boundary points (Laplacians: 1024
-interior points), both engines on the same weights, interleaved in one process, median of 20 steps × 2 rounds. Before
-anything is timed, both must give the same loss and gradient. The limit is a plain regression step × channels.
+interior points), both engines on the same weights and taking turns in one process, median of 20 steps × 2 rounds. Before
+anything is timed, both must give the same loss and gradient. The limit is a plain regression step × channels. Rows of
+the Jacobian are compared with ``torch.func.vmap(jacrev)``, memory in a process of its own for each engine.
+
+``--cpu-time`` counts processor time instead of the clock's, for a machine that others use too: take ``--threads 1``.
 """
 
 import argparse
+import math
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -14,16 +19,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import torch
+from rich.console import Console
+from rich.table import Table
 from torch import Tensor
 
 from pinnsiren.jets import Channels
 from pinnsiren.networks import Siren
 
-CLOCK=time.process_time
 Points = tuple[Tensor, Tensor]  # interior, boundary
+Step = Callable[[], object]
+Clock = Callable[[], float]
 Loss = Callable[[Siren, Points], Tensor]
 
 
@@ -47,7 +55,8 @@ def field(network: Siren, x: Tensor) -> Tensor:
     a = network.scaled(x)
     for weight, bias in zip(layers.weights, layers.biases, strict=True):
         a = torch.sin(torch.nn.functional.linear(a, weight, bias))
-    return network.output(a)
+    value: Tensor = network.output(a)
+    return value
 
 
 def nested_seconds(u: Tensor, x: Tensor) -> list[Tensor]:
@@ -78,7 +87,7 @@ def weighted_jets(network: Siren, points: Points, *, weights: Sequence[float]) -
 def weighted_nested(network: Siren, points: Points, *, weights: Sequence[float]) -> Tensor:
     x = points[0].clone().requires_grad_()
     seconds = nested_seconds(field(network, x)[:, 0], x)
-    operator = sum((w * second for w, second in zip(weights, seconds, strict=True)), torch.zeros(()))
+    operator = torch.stack([w * second for w, second in zip(weights, seconds, strict=True)]).sum(0)
     return (operator + 1).square().mean() / 2 + boundary_loss(network, points[1], nested=True)
 
 
@@ -138,7 +147,7 @@ def check(case: Case) -> float:
     return difference
 
 
-def stepper(loss: Callable[[Siren, Points], Tensor], network: Siren, points: Points) -> Callable[[], None]:
+def stepper(loss: Loss, network: Siren, points: Points) -> Step:
     """One full-batch Adam step."""
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-6)
 
@@ -151,43 +160,148 @@ def stepper(loss: Callable[[Siren, Points], Tensor], network: Siren, points: Poi
 
 
 def regression(network: Siren, points: Points) -> Tensor:
+    """The plain step that the limit is made of."""
     return field(network, points[0]).square().mean() + boundary_loss(network, points[1], nested=True)
 
 
-def milliseconds(steps: dict[str, Callable[[], None]], repeats: int, rounds: int = 2) -> dict[str, float]:
-    """Median time of each step, the steps taking turns."""
+def milliseconds(steps: dict[str, Step], repeats: int, clock: Clock, rounds: int = 2) -> dict[str, float]:
+    """Median time of each step, taking turns."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
-        step(), step()
-    for _ in range(rounds):
+        step()
+        step()
+    for _ in range(rounds * repeats):
         for name, step in steps.items():
-            for _ in range(repeats):
-                start = CLOCK()
-                step()
-                times[name].append(1e3 * (CLOCK() - start))
-    return {name: statistics.median(t) for name, t in times.items()}
+            start = clock()
+            step()
+            times[name].append(1e3 * (clock() - start))
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
-def time_case(case: Case, repeats: int, *, compiled: bool) -> dict[str, float]:
-    losses: dict[str, Any] = {"nested": case.nested, "jets": case.jets, "regression": regression}
+def time_case(case: Case, repeats: int, clock: Clock, *, compiled: bool) -> dict[str, float]:
+    losses: dict[str, Loss] = {"nested": case.nested, "jets": case.jets, "regression": regression}
     if compiled:
         losses["compiled"] = torch.compile(case.jets)
-    return milliseconds({name: stepper(loss, *prepare(case)) for name, loss in losses.items()}, repeats)
+    return milliseconds({name: stepper(loss, *prepare(case)) for name, loss in losses.items()}, repeats, clock)
+
+
+# Memory -------------------------------------------------------------------------------------------------------------
+
+def peak_memory(case: Case, engine: str, threads: int) -> float:
+    """Megabytes of resident memory above the set-up, of three steps in a fresh process."""
+    command = [sys.executable, "-m", "tests.benchmarks.engine", "--only", case.name, "--memory", engine,
+               "--threads", str(threads)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def print_peak_memory(case: Case, engine: str) -> None:
+    network, points = prepare(case)
+    loss = {"nested": case.nested, "jets": case.jets}[engine]
+    few = (points[0][:8], points[1][:8])
+    stepper(loss, network, few)()  # code and optimiser are part of the set-up
+    step, before = stepper(loss, network, points), high_water()
+    for _ in range(3):
+        step()
+    print(high_water() - before)
+
+
+def high_water() -> float:
+    """Megabytes of resident memory at most so far, or nan where the system does not say. (getrusage would tell the
+    parent's, if that was higher.)"""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), math.nan)
+
+
+# Rows ---------------------------------------------------------------------------------------------------------------
+
+def time_rows(clock: Clock) -> tuple[float, dict[str, float]]:
+    """Rows of Δu on 2 × 32, 2000 points, float64, against vmap(jacrev) over nested derivatives; largest difference."""
+    network = Siren(2, 1, 32, 2, omega0=5.0, dtype=torch.float64)
+    points = 2 * torch.rand(2000, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) - 1
+    channels, coefficients = collapsed(2, (1.0, 1.0))
+    theta = {name: parameter.detach() for name, parameter in network.named_parameters()}
+
+    def value(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        a = x
+        for k in range(2):
+            a = torch.sin(5.0 * (parameters[f"layers.{k}.weight"] @ a + parameters[f"layers.{k}.bias"]))
+        return (parameters["output.weight"] @ a + parameters["output.bias"])[0]
+
+    def laplacian(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        hessian: Tensor = torch.func.jacfwd(torch.func.jacrev(value, argnums=1), argnums=1)(parameters, x)
+        return hessian.trace()
+
+    reference = torch.func.vmap(torch.func.jacrev(laplacian), in_dims=(None, 0))
+
+    def by_vmap() -> Tensor:
+        rows = reference(theta, points)
+        return torch.cat([rows[name].flatten(1) for name in theta], dim=1)
+
+    def by_trace() -> Tensor:
+        trace = network.trace(points, channels, coefficients)
+        cotangent = torch.zeros_like(trace.jet)
+        cotangent[-1] = 1
+        return trace.pullback(cotangent)
+
+    expected = by_vmap()
+    difference = ((by_trace() - expected).abs().max() / expected.abs().max()).item()
+    if not difference < 1e-10:
+        raise SystemExit(f"rows differ by {difference:.1e}; nothing was timed.")
+    return difference, milliseconds({"vmap": by_vmap, "trace": by_trace}, 5, clock)
+
+
+# Tables -------------------------------------------------------------------------------------------------------------
+
+TARGETS = {"Poisson 2D": 0.5, "Helmholtz 2D, 2 outputs": 0.35, "wave 2D + t": 0.5, "Laplacian d = 2": 0.5,
+           "Laplacian d = 5": 0.4, "Laplacian d = 10": 0.4}
+
+
+def step_table(chosen: Sequence[Case], arguments: argparse.Namespace, clock: Clock) -> Table:
+    table = Table(title="one Adam step, milliseconds")
+    for heading in ("case", "nested", "jets", "ratio", "target", "limit", "compiled", "MB nested", "MB jets", "agree to"):
+        table.add_column(heading, justify="left" if heading == "case" else "right")
+    for case in chosen:
+        difference = check(case)
+        compiled = arguments.compile and shutil.which("g++") is not None
+        t = time_case(case, arguments.repeats, clock, compiled=compiled)
+        memory = [peak_memory(case, engine, arguments.threads) for engine in ("nested", "jets")]
+        table.add_row(case.name, f"{t['nested']:.1f}", f"{t['jets']:.1f}", f"{t['jets'] / t['nested']:.2f}",
+                      f"{TARGETS[case.name]}", f"{t['regression'] * case.channels:.1f}",
+                      f"{t['compiled']:.1f}" if compiled else "skipped", f"{memory[0]:.0f}", f"{memory[1]:.0f}",
+                      f"{difference:.0e}")
+    return table
+
+
+def rows_table(clock: Clock) -> Table:
+    difference, t = time_rows(clock)
+    table = Table("vmap(jacrev)", "trace + pullback", "times faster", "target", "agree to",
+                  title="rows of Δu, 2 × 32, 2000 points, float64, milliseconds")
+    table.add_row(f"{t['vmap']:.1f}", f"{t['trace']:.1f}", f"{t['vmap'] / t['trace']:.1f}", "10", f"{difference:.0e}")
+    return table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--repeats", type=int, default=20, help="steps a round, of two rounds")
+    parser.add_argument("--only", default="", help="part of a case's name")
+    parser.add_argument("--compile", action="store_true", help="time torch.compile, too; minutes, and a C++ compiler")
+    parser.add_argument("--cpu-time", action="store_true", help="processor time, for a machine that others use, too")
+    parser.add_argument("--memory", choices=("nested", "jets"), help="print the peak memory of one case and stop")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    for case in cases():
-        if arguments.only not in case.name: continue
-        difference = check(case)
-        t = time_case(case, arguments.repeats, compiled=arguments.compile)
-        print(f"{case.name:24s} {difference:.0e} nested {t['nested']:.1f} jets {t['jets']:.1f} ratio {t['jets']/t['nested']:.2f} limit {t['regression']*case.channels:.1f}", {k: round(v,1) for k,v in t.items()}, flush=True)
+    chosen = [case for case in cases() if arguments.only in case.name]
+    if arguments.memory:
+        print_peak_memory(next(case for case in chosen if case.name == arguments.only), arguments.memory)
+        return
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
+    console = Console(width=120)
+    console.print(f"{platform.machine()}, {platform.processor() or platform.platform()}, {arguments.threads} threads, "
+                  f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, Python "
+                  f"{platform.python_version()}, {'processor time' if arguments.cpu_time else 'wall time'}")
+    console.print(step_table(chosen, arguments, clock))
+    console.print(rows_table(clock))
 
 
 if __name__ == "__main__":

@@ -152,4 +152,3 @@ def test_problems_carry_their_target_and_the_image() -> None:
         region = problem.constraints[0].region
         points = region.sample(10_000)
         np.testing.assert_array_equal(points.data[problem.exact[u]], read_image("photo", 16).values.ravel())
-    assert len(image_from_laplacian(size=16, reflected=True).constraints) == 2

@@ -9,6 +9,7 @@ import sympy
 import torch
 
 import pinnsiren as ps
+from pinnsiren.domains.lattice import Lattice
 from pinnsiren.equations.images import image_from_gradients, image_from_laplacian
 from pinnsiren.errors import SolveError
 from pinnsiren.model import Model
@@ -17,7 +18,7 @@ from pinnsiren.residual import Residual
 from pinnsiren.signals.images import psnr, read_image
 from pinnsiren.solvers.conjugate_gradients import conjugate_gradients
 from pinnsiren.solvers.matrix_free import MatrixFree, linear_blocks
-from pinnsiren.solvers.window_choice import Pixels, choose
+from pinnsiren.solvers.window_choice import choose
 from pinnsiren.solvers.window_levels import TwoLevel, local_basis
 from pinnsiren.solvers.window_rows import CellRows, Layout, PointRows, WindowOperator
 
@@ -163,11 +164,11 @@ def test_the_same_seed_gives_the_same_fields() -> None:
 
 
 def test_pixels_are_recognised() -> None:
-    found = Pixels.of(grid(12, lambda p: p[:, 0] > -0.6).values)
+    found = Lattice.of(grid(12, lambda p: p[:, 0] > -0.6).values)
     assert found is not None
     assert found.counts == (10, 12)
     np.testing.assert_allclose(found.spacing, 2 / 12)
-    assert Pixels.of(np.random.default_rng(0).random((50, 2))) is None
+    assert Lattice.of(np.random.default_rng(0).random((50, 2))) is None
     choice = choose(image_from_gradients(size=40))
     assert choice.cells == (3, 3)
     np.testing.assert_allclose(choice.box, [[-1, 1.4], [-1, 1.4]])
