@@ -192,6 +192,7 @@ def _replaced(side: Any, new: Mapping[Parameter, Parameter]) -> Any:
 
 
 def _settings_of(maker: Maker, problem: Problem) -> str:
-    parameters = ", ".join(f"{p.name}={float(p.value):g}" for p in problem.parameters)
+    named = inspect.signature(maker).parameters
+    parameters = ", ".join(f"{p.name}={float(p.value):g}" for p in problem.parameters if p.name not in named)
     known = ", ".join(part for part in (arguments_of(maker), parameters) if part)
     return f"it has {known}" if known else "it has none"

@@ -1,0 +1,65 @@
+"""The documented rule: which method a problem gets when nobody says."""
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+import pinnsiren as ps
+from pinnsiren.equations import catalogue
+from pinnsiren.model import Model
+from pinnsiren.solvers.automatic import _is_dense
+from pinnsiren.solvers.task import Task
+
+x, y = ps.coordinates("x y")
+u, d = ps.Field("u", x, y), ps.Data("d")
+square = ps.Box({x: (-1, 1), y: (-1, 1)})
+
+
+def helmholtz(k):
+    return ps.Problem(ps.Equation(ps.laplacian(u) + k**2 * u, 0).on(square.interior), ps.Equation(u, 1).on(square.boundary))
+
+
+def cloud(n, equation=u):
+    points = np.random.default_rng(0).uniform(-1, 1, (n, 2))
+    return ps.Problem(ps.Equation(equation, d).on(ps.PointSet((x, y), points, data={d: points[:, 0]})))
+
+
+@pytest.mark.parametrize(("problem", "dense"), [
+    (helmholtz(10), True), (helmholtz(150), False), (cloud(2000), True), (cloud(100_000), False)])
+def test_what_one_dense_network_can_follow(problem, dense) -> None:
+    assert _is_dense(Task(problem)) is dense
+
+
+@pytest.mark.parametrize("name", catalogue())
+def test_only_images_are_too_large_for_a_dense_network(name) -> None:
+    assert _is_dense(Task(catalogue()[name]())) is not name.startswith("image")
+
+
+def test_less_memory_makes_windows() -> None:
+    assert not _is_dense(Task(cloud(2000), memory_limit=1e8))
+
+
+@pytest.mark.parametrize(("problem", "solver"), [
+    (cloud(100_000), ps.MatrixFree), (cloud(100_000, u**3), ps.Adam),
+    (ps.Problem(ps.Equation(u, d).on(cloud(50_000).constraints[0].region, norm="l1")), ps.Adam)])
+def test_who_takes_many_rows(problem, solver) -> None:
+    assert isinstance(ps.Automatic()._for_many_rows(Task(problem)), solver)
+
+
+@pytest.mark.parametrize(("network", "kind"), [
+    (ps.Siren(2, 1, 32, 2), ps.Sequence), (ps.Siren(2, 1, 256, 4), ps.Adam),
+    (ps.ModuleNetwork(torch.nn.Linear(2, 1), 2, 1), ps.GaussNewton),
+    (ps.Windows(2, 1, (2, 2), 9, 6.0, box=[(-1, 1), (-1, 1)]), ps.MatrixFree)])
+def test_who_takes_a_users_network(network, kind) -> None:
+    assert isinstance(ps.Automatic()._for_network(Model({(u,): network})), kind)
+
+
+def test_gauss_newton_follows_where_least_squares_is_not_good_enough() -> None:
+    layer = sympy.tanh(40 * (x + y))
+    problem = ps.Problem(ps.Equation(ps.laplacian(u), ps.laplacian(layer, (x, y))).on(square.interior),
+                         ps.Equation(u, layer).on(square.boundary), exact={u: layer})
+    solution = ps.solve(problem, max_time=8, memory_limit=1.5e8, progress=False)
+    assert any("Gauss" in p for p in solution.history.phases)
+    assert not solution.status.ok  # a layer of width 1/40 is beyond 300 features and seconds of Gauss–Newton: it says so
+    assert ps.validate(solution).verdict == "rejected"
