@@ -6,7 +6,7 @@ from torch import nn
 
 from pinnsiren.errors import SolveError, StorageError
 from pinnsiren.jets import Channels
-from pinnsiren.networks import ModuleNetwork
+from pinnsiren.networks import ModuleNetwork, build
 
 
 class Cubic(nn.Module):
@@ -64,6 +64,9 @@ def test_a_wrong_output_shape_is_named():
         ModuleNetwork(nn.Linear(2, 3, dtype=torch.float64), 2, 1).jet(POINTS, CHANNELS, COEFFICIENTS)
 
 
-def test_a_module_cannot_be_written_down():
-    with pytest.raises(StorageError, match="around Cubic cannot be written down"):
-        ModuleNetwork(Cubic(), 2, 1).spec()
+def test_the_module_itself_is_not_in_the_spec_and_has_to_be_given_again():
+    name, arguments = ModuleNetwork(Cubic(), 2, 1).spec()
+    assert (name, arguments) == ("ModuleNetwork", {"inputs": 2, "outputs": 1})
+    with pytest.raises(StorageError, match="ModuleNetwork cannot be built .* 'module'"):
+        build(name, arguments)
+    assert build(name, {**arguments, "module": Cubic()}).spec() == (name, arguments)
