@@ -25,7 +25,7 @@ SIZES = (300, 600, 1200, 2400, 4000)
 UNINFORMED = 0.3  # an estimated error above it says nothing about the band
 GAIN = 2.0  # twice the features must have lowered the estimate by this to be worth doubling again …
 GOOD = 1e-5  # … and by its cube where the estimate is below this already
-FINE = 1e-8  # an estimate with which a costly level ends
+FINE = 1e-8  # an estimate at which costly networks are not made larger still
 CHEAP = 600  # features up to which bands are searched coordinate by coordinate
 BYTES = 8
 
@@ -81,7 +81,7 @@ class LeastSquares(Solver):
             if not trials or best is None:
                 return
             ranked = sorted(trials, key=lambda t: t.estimate)
-            if self._is_enough(task, best, ranked[0], previous, level) or (size > 2 * CHEAP and best.estimate <= FINE):
+            if self._is_enough(task, best, ranked[0], previous, level) or (size >= 2 * CHEAP and best.estimate <= FINE):
                 return
             previous = min(previous, ranked[0].estimate)
 
