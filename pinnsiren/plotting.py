@@ -31,7 +31,7 @@ FEW = 40  # points of a curve that are marked one by one
 
 
 def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mapping[str, ArrayLike] | None = None,
-                resolution: int = 300, title: str | None = None) -> Figure:
+                resolution: int = 300, title: str | None = None, signed: bool = True) -> Figure:
     """Fields side by side, and below them the history of the solve.
 
     Args:
@@ -39,6 +39,7 @@ def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mappin
         domain: where they live; one dimension gives a line, two an image, more three slices through the middle.
         history: see :func:`draw_history`; None leaves it out.
         resolution: points along the longest side.
+        signed: whether zero means something; False for fields that are known up to a constant.
 
     Raises:
         DataError: no field, or a field that gives values of the wrong shape.
@@ -55,17 +56,17 @@ def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mappin
     bands = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
     areas = bands[0, 0].subfigures(rows, columns, squeeze=False).ravel()
     for area, (name, values) in zip(areas, fields.items(), strict=False):
-        draw_field(area, values, domain, title=name, resolution=resolution)
+        draw_field(area, values, domain, title=name, resolution=resolution, signed=signed)
     if history is not None:
         draw_history(bands[1, 0].subplots(), history)
     return figure
 
 
 def draw_field(area: Figure | SubFigure, values: Values, domain: Domain, *, title: str = "", resolution: int = 300,
-               limits: tuple[float, float] | None = None) -> None:
+               limits: tuple[float, float] | None = None, signed: bool = True) -> None:
     """A field over its domain: a line (d = 1), an image with its colours (d = 2), slices through the middle (d ≥ 3).
 
-    What lies outside the domain is grey. Fields with both signs get a diverging map centred at 0.
+    What lies outside the domain is grey. Fields with both signs get a diverging map centred at 0, if ``signed``.
 
     Args:
         area: what to draw into; it is filled.
@@ -80,7 +81,7 @@ def draw_field(area: Figure | SubFigure, values: Values, domain: Domain, *, titl
         return
     pairs = list(combinations(range(len(domain.coordinates)), 2))[:3]
     slices = [_slice(values, domain, pair, resolution) for pair in pairs]
-    colours, scale = _colours(np.concatenate([s.ravel() for s in slices]), limits)
+    colours, scale = _colours(np.concatenate([s.ravel() for s in slices]), limits, signed=signed)
     axes = area.subplots(1, len(pairs), squeeze=False).ravel()
     for ax, pair, grid in zip(axes, pairs, slices, strict=True):
         image = _draw_image(ax, grid, domain, pair, colours, scale)
@@ -154,11 +155,11 @@ def _evaluate(values: Values, domain: Domain, points: Array) -> Array:
     return result
 
 
-def _colours(values: Array, limits: tuple[float, float] | None) -> tuple[Colormap, Normalize]:
-    """A perceptual map, or a diverging one centred at 0 where the values have both signs."""
+def _colours(values: Array, limits: tuple[float, float] | None, *, signed: bool) -> tuple[Colormap, Normalize]:
+    """A perceptual map, or a diverging one centred at 0 where zero means something and the values have both signs."""
     finite = values[np.isfinite(values)]
     low, high = limits or ((float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0))
-    signed = low < 0 < high and min(-low, high) > 0.02 * max(-low, high)  # beyond a ripple below zero
+    signed = signed and low < 0 < high and min(-low, high) > 0.02 * max(-low, high)  # beyond a ripple below zero
     if signed:
         low, high = -max(-low, high), max(-low, high)
     colours = matplotlib.colormaps[SIGNED if signed else UNSIGNED].with_extremes(bad=OUTSIDE)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from pinnsiren import plotting, storage
+from pinnsiren.check import undetermined_constants
 from pinnsiren.compile import compile_expressions
 from pinnsiren.domains import Box, Domain
 from pinnsiren.errors import DataError, EquationError, SolveError, StorageError
@@ -173,7 +174,8 @@ class Solution:
         domain = self.domain or Box(self.problem.bounds)
         fields = {f.name: (lambda points, f=f: self(f, points)) for f in self.problem.fields
                   if f.coordinates == self.problem.coordinates}
-        return plotting.plot_fields(fields, domain, history={"loss": self.history.loss, **self.history.residuals})
+        return plotting.plot_fields(fields, domain, history={"loss": self.history.loss, **self.history.residuals},
+                                    signed=not undetermined_constants(self.problem))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one HDF5 file, whole or not at all.

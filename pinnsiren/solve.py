@@ -126,7 +126,7 @@ def _finished(task: Task, watch: _Watch) -> Status:
     if best is None:
         return _status("diverged", task, watch, "no iteration gave finite fields. Look at the equations' values, "
                        "and at problem.check().")
-    if best.phase == "Adam" or best.phase == "L-BFGS":
+    if not best.estimates:
         return _status("finished", task, watch, f"loss {best.loss:.1e}. Validate it; more iterations may lower the loss.")
     if best.measure <= task.target:
         return _status("converged", task, watch, f"estimated relative error {best.measure:.1e}, below the target.")

@@ -74,15 +74,21 @@ class Field(AppliedUndef):
     Args:
         name: how it prints.
         coordinates: the real symbols it depends on, at least one, all different.
+        complex: False; a complex field is written as two real ones, its real and its imaginary part.
 
     Raises:
-        EquationError: no coordinate, a repeated one, or something that is not a symbol.
+        EquationError: no coordinate, a repeated one, something that is not a symbol, or ``complex=True``.
     """
 
     def __new__(cls, *arguments: Any, **options: Any) -> "Field":
         if cls is not Field:  # u.func(...), as sympy rebuilds an expression
             return AppliedUndef.__new__(cls, *arguments, **options)
         name, *coordinates = arguments
+        if options.pop("complex", False):
+            raise EquationError(f"field {name!r} was declared complex, and fields are real so far; "
+                                "declare two fields, its real and its imaginary part.")
+        if options:
+            raise EquationError(f"field {name!r} was given {sorted(options)}; Field takes a name and coordinates.")
         if not isinstance(name, str) or not name:
             raise EquationError(f"Field(name, *coordinates): the name is {name!r}; give a text such as 'u'.")
         if not coordinates or not all(isinstance(c, sympy.Symbol) for c in coordinates):

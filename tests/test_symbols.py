@@ -60,6 +60,8 @@ def test_parameters_are_equal_by_name_and_value() -> None:
     (lambda: ps.Field("u", x, x), "twice"),
     (lambda: ps.Field("u", x, 3), "expected the symbols"),
     (lambda: ps.Field(x, y), "give a text"),
+    (lambda: ps.Field("u", x, complex=True), "declare two fields"),
+    (lambda: ps.Field("u", x, real=True), "takes a name and coordinates"),
     (lambda: ps.Parameter("k", sympy.I), "one finite real number"),
     (lambda: ps.Parameter("k", float("nan")), "one finite real number"),
     (lambda: ps.coordinates(" "), "names no coordinate"),

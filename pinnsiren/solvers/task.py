@@ -88,6 +88,7 @@ class Step:
         phase: which solver, and what it is doing.
         note: anything to tell the user once.
         iteration: the solver's own count, or None to count items.
+        estimates: whether ``measure`` estimates the relative error of the fields; else it is only a loss.
     """
 
     model: Model
@@ -97,6 +98,7 @@ class Step:
     phase: str
     note: str = ""
     iteration: int | None = None
+    estimates: bool = True
 
 
 class Best:
