@@ -92,6 +92,11 @@ class Solution:
     seed: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        fields = ", ".join(map(str, self.problem.fields))
+        networks = ", ".join(type(c.network).__name__ for c in self.model.carriers)
+        return f"<Solution of {self.problem.name or 'a problem'}: {fields} by {networks}; {self.status.code}>"
+
     def __call__(self, field: Field, points: ArrayLike | Mapping[Any, ArrayLike]) -> Array:
         """A field's values.
 
@@ -175,7 +180,7 @@ class Solution:
         fields = {f.name: (lambda points, f=f: self(f, points)) for f in self.problem.fields
                   if f.coordinates == self.problem.coordinates}
         return plotting.plot_fields(fields, domain, history={"loss": self.history.loss, **self.history.residuals},
-                                    signed=not undetermined_constants(self.problem))
+                                    signed=not undetermined_constants(self.problem), title=self.problem.name)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one HDF5 file, whole or not at all.

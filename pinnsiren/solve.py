@@ -118,10 +118,10 @@ def _run(solver: Solver, task: Task, watch: _Watch) -> Status:
     except (torch.linalg.LinAlgError, torch.OutOfMemoryError, MemoryError) as error:  # type: ignore[attr-defined]
         return _status("failed", task, watch, f"{type(error).__name__}: {error}; the best so far is kept. "
                        "Use fewer points or a narrower network, or another solver.")
-    return _finished(task, watch)
+    return _finished(task, watch, chosen=isinstance(solver, Automatic))
 
 
-def _finished(task: Task, watch: _Watch) -> Status:
+def _finished(task: Task, watch: _Watch, chosen: bool) -> Status:
     best = watch.best.step
     if best is None:
         return _status("diverged", task, watch, "no iteration gave finite fields. Look at the equations' values, "
@@ -133,8 +133,11 @@ def _finished(task: Task, watch: _Watch) -> Status:
     if best.measure <= task.problem.tolerance:
         return _status("finished", task, watch, f"estimated relative error {best.measure:.1e}; the target {task.target:.0e} "
                        "was not reached, and more work would hardly pay.")
-    return _status("stalled", task, watch, f"the estimated relative error stays at {best.measure:.1e}. Look for corners, "
-                   "layers or jumps that a smooth field cannot follow, and validate before use.")
+    if chosen:
+        return _status("stalled", task, watch, f"the estimated relative error stays at {best.measure:.1e}. Look for corners, "
+                       "layers, jumps or noise that a smooth field cannot follow, and validate before use.")
+    return _status("stalled", task, watch, f"the solver ended at an estimated relative error of {best.measure:.1e}. Allow "
+                   "more iterations, more points or a wider network, or leave network and solver out.")
 
 
 def _status(code: Code, task: Task, watch: _Watch, advice: str) -> Status:

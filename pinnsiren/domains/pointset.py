@@ -80,6 +80,12 @@ class PointSet(Region):
     def __len__(self) -> int:
         return len(self.values)
 
+    def subset(self, rows: ArrayLike) -> "PointSet":
+        """The points of some rows, given by their places or by a mask, with their data and normals."""
+        chosen = np.asarray(rows)
+        columns = [(symbol, column[chosen]) for symbol, column in self.columns]
+        return PointSet(self.coordinates, self.values[chosen], columns, None if self.normals is None else self.normals[chosen])
+
     @property
     def domain(self) -> None:
         return None
@@ -146,8 +152,7 @@ class PointSet(Region):
         if not kept.any():
             raise DomainError(f"empty region {self}.where({condition}): it holds at none of the points; "
                               "check its signs and limits.")
-        return PointSet(self.coordinates, self.values[kept], {s: column[kept] for s, column in self.columns},
-                        None if self.normals is None else self.normals[kept])
+        return self.subset(kept)
 
     @cached_property
     def _tree(self) -> cKDTree:

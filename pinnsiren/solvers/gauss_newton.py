@@ -80,6 +80,7 @@ class GaussNewton(Solver):
         ratio: actual over predicted reduction that a step must reach.
         patience: iterations within which the estimate on held-out points must fall by a third; else it has stalled.
         resample: draw new points at every step.
+        hold_out: keep a fifth of every data set to measure by; False fits all data and measures by the same.
 
     Reference: Webb, Jerad & Cartis, arXiv 2607.02194 (the ratio rule); Levenberg, Quart. Appl. Math. 2 (1944).
     """
@@ -89,14 +90,15 @@ class GaussNewton(Solver):
     ratio: float = 0.1
     patience: int = 20
     resample: bool = True
+    hold_out: bool = True
 
     def iterate(self, task: Task) -> Iterator[Step]:
         model = task.require_model("GaussNewton")
         points = int(self.rows_per_parameter * sum(p.numel() for p in model.parameters()))
-        residual = task.residual(model, points, seed=11)
+        residual = task.residual(model, points, seed=11, part="fitted" if self.hold_out else "all")
         scales = feature_scales(residual)
         residual = residual.weighted({name: 1 / s**2 for name, s in balanced_scales(residual, scales).items()})
-        held_out = task.residual(model, max(64, points // 4), seed=12)
+        held_out = task.residual(model, max(64, points // 4), seed=12, part="held out" if self.hold_out else "all")
         best: list[float] = []  # lowest estimate up to each iteration
         decade = 0
         for iteration in range(self.iterations):

@@ -7,7 +7,7 @@ fitted, over cheap trials, and whose number grows while that pays.
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from pinnsiren.solvers.task import Solver, Step, Task
 ROWS_PER_FEATURE = 2.7
 HELD_OUT = 0.3  # of the number of fitted points
 SIZES = (300, 600, 1200, 2400, 4000)
+SMALL_SIZES = (20, 40, 80, 160)  # before these, for data alone
 UNINFORMED = 0.3  # an estimated error above it says nothing about the band
 GAIN = 2.0  # twice the features must have lowered the estimate by this to be worth doubling again …
 GOOD = 1e-5  # … and by its cube where the estimate is below this already
@@ -63,13 +64,13 @@ class LeastSquares(Solver):
     tolerance: float = 1e-3
 
     def iterate(self, task: Task) -> Iterator[Step]:
-        if task.model is None:
-            yield from self._search(task)
-            return
-        trial = self._trial(task, task.model, Band(()), start=None)
-        yield trial.step()
+        best = None
+        for best in self._search(task) if task.model is None else [self._trial(task, task.model, Band(()), start=None)]:
+            yield best.step()
+        if best is not None and task.has_data:
+            yield self._refitted(task, best).step()
 
-    def _search(self, task: Task) -> Iterator[Step]:
+    def _search(self, task: Task) -> Iterator[Trial]:
         """Trials over bands, cheap networks first; the better ones again with more features."""
         everything, best, previous = candidates(task.problem), None, math.inf
         ranked: list[Trial] = []
@@ -77,7 +78,7 @@ class LeastSquares(Solver):
             trials: list[Trial] = []
             for step in self._level(task, self._pool(everything, ranked, size), size, best=best, trials=trials):
                 best = step
-                yield best.step()
+                yield best
             if not trials or best is None:
                 return
             ranked = sorted(trials, key=lambda t: t.estimate)
@@ -125,8 +126,16 @@ class LeastSquares(Solver):
         return [t.band for t in ranked[:1]] + [b for b in everything if b.fits(size)] or everything[:1]
 
     def _sizes(self, task: Task) -> Iterator[int]:
-        """Numbers of features that memory allows: rows × features × (channels + factors) doubles."""
+        """Numbers of features that memory allows: rows × features × (channels + factors) doubles.
+
+        Where there is nothing but data, their number bounds that of the features.
+        """
         fields = len(task.problem.fields)
+        sets = [(c.region.points, len(c.residuals)) for c in task.parts["fitted"].constraints]
+        if all(n is not None for n, _ in sets):
+            most = sum((n or 0) * k for n, k in sets) / (ROWS_PER_FEATURE * fields)
+            yield from [s for s in (*SMALL_SIZES, *SIZES) if s <= most] or [max(1, int(most))]
+            return
         for size in SIZES:
             rows = ROWS_PER_FEATURE * size * fields * max(1, len(task.problem.constraints) / 2)
             if size == SIZES[0] or rows * size * fields * 6 * BYTES <= task.memory_limit:
@@ -146,12 +155,22 @@ class LeastSquares(Solver):
         began = time.monotonic()
         features = max(n.output.in_features for n in linear_outputs(model))
         points = int(ROWS_PER_FEATURE * features)
-        residual = task.residual(model, points, seed=1)
+        residual = task.residual(model, points, seed=1, part="fitted")
         layer = LastLayer(residual)
         scales = self._solve(layer, start.model if start else None)
-        held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2)
+        held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2, part="held out")
         estimate, loss, residuals = judge(held_out, scales)
         return Trial(model, band, estimate, loss, residuals, time.monotonic() - began, scales)
+
+    def _refitted(self, task: Task, best: Trial) -> Trial:
+        """The chosen network fitted once more, to all data; its estimate stays that of the fit to a part of them."""
+        features = max(n.output.in_features for n in linear_outputs(best.model))
+        residual = task.residual(best.model, int(ROWS_PER_FEATURE * features), seed=1)
+        self._solve(LastLayer(residual), best.model)
+        with torch.no_grad():
+            r = residual()
+        return replace(best, estimate=math.nextafter(best.estimate, 0.0), loss=0.5 * float(r @ r),
+                       residuals=residual.root_mean_squares(r))
 
     def _solve(self, layer: LastLayer, start: Model | None) -> dict[str, float]:
         """Newton's iteration on the fields; the first linearisation may be around another model's fields."""

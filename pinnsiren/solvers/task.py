@@ -4,16 +4,24 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
 
+import numpy as np
 import torch
 
+from pinnsiren.domains import PointSet, Region
 from pinnsiren.errors import SolveError
 from pinnsiren.model import Model, parameter_vector, set_parameters
 from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual
 
 INTERIOR_SHARE = {1: 0.9, 2: 0.75}  # of the points go inside the domains, the rest on their boundaries; 1/2 from 3D on
+HELD_OUT = 5  # one in so many points of a data set is held out while networks are chosen
+FEWEST = 10  # a data set of fewer points is used whole
+
+Part = Literal["all", "fitted", "held out"]
 
 
 @dataclass
@@ -43,13 +51,36 @@ class Task:
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()
 
-    def residual(self, model: Model, points: int, *, seed: int = 0, method: str = "sobol",
-                 emphasis: Mapping[str, float] | None = None) -> Residual:
-        """The problem's residual for a model at about ``points`` points, unless the user fixed their number."""
-        return Residual.sampled(self.problem, model, self.counts(points), seed=self.seed + seed, method=method,
-                                emphasis=emphasis)
+    def residual(self, model: Model, points: int, *, seed: int = 0, part: Part = "all") -> Residual:
+        """The problem's residual for a model at about ``points`` points, unless the user fixed their number.
 
-    def counts(self, points: int) -> dict[str, int]:
+        Args:
+            part: which points of the data sets; regions are sampled anew for each seed anyway.
+        """
+        problem = self.parts[part]
+        return Residual.sampled(problem, model, self.counts(points, problem), seed=self.seed + seed)
+
+    @property
+    def has_data(self) -> bool:
+        """Whether some points of data sets are held out."""
+        return self.parts["fitted"] is not self.problem
+
+    @cached_property
+    def parts(self) -> dict[Part, Problem]:
+        """The problem with all points of its data sets, with those to fit, and with those to judge by.
+
+        Without holding out, a network that passes through noisy data would look perfect.
+        """
+        if not any(isinstance(c.region, PointSet) and len(c.region) >= FEWEST for c in self.problem.constraints):
+            return dict.fromkeys(("all", "fitted", "held out"), self.problem)
+
+        def part(held: bool) -> Problem:
+            constraints = [replace(c, region=_part(c.region, self.seed, held)) for c in self.problem.constraints]
+            return Problem(*constraints, name=self.problem.name, tolerance=self.problem.tolerance)
+
+        return {"all": self.problem, "fitted": part(held=False), "held out": part(held=True)}
+
+    def counts(self, points: int, problem: Problem | None = None) -> dict[str, int]:
         """Points by constraint name: the user's numbers, or a share of ``points``.
 
         Three quarters go inside in 2D (half from 3D on), shared equally; the rest on boundaries, by their measure. A
@@ -58,12 +89,13 @@ class Task:
         if isinstance(self.points, int):
             points = self.points
         given = dict(self.points) if isinstance(self.points, Mapping) else {}
+        problem = problem or self.problem
         strange = set(given) - {c.name for c in self.problem.constraints}
         if strange:
             raise SolveError(f"points names the constraints {sorted(strange)}; "
                              f"the problem has {[c.name for c in self.problem.constraints]}.")
         return {c.name: given.get(c.name) or c.points or c.region.points or share
-                for c, share in zip(self.problem.constraints, _shares(self.problem, points), strict=True)}
+                for c, share in zip(problem.constraints, _shares(problem, points), strict=True)}
 
     def require_model(self, solver: str) -> Model:
         """The model, for solvers that need one.
@@ -136,6 +168,15 @@ class Solver(ABC):
     @abstractmethod
     def iterate(self, task: Task) -> Iterator[Step]:
         """Iterate until done; the caller may stop at any item. The first item is the state at the start."""
+
+
+def _part(points: Region, seed: int, held: bool) -> Region:
+    """The points of a data set that are held out, or the others, the same for equal sets; other regions as they are."""
+    if not isinstance(points, PointSet) or len(points) < FEWEST:
+        return points
+    order = np.random.default_rng(seed).permutation(len(points))
+    count = len(points) // HELD_OUT
+    return points.subset(np.sort(order[:count] if held else order[count:]))
 
 
 def _shares(problem: Problem, points: int) -> list[int]:

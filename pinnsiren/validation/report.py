@@ -108,7 +108,7 @@ class Report:
                              for f, e in self.errors.items()]
         tables: list[tuple[str, Row, list[Row]]] = [
             (f"Against {self.reference}", ("field", "relative L2", "maximum", "reference's own error"), errors),
-            ("Residuals at points never trained on", ("equation", "root mean square"),
+            ("Residuals at new points, for data sets at the data", ("equation", "root mean square"),
              [(name, f"{value:.2e}") for name, value in self.residuals.items()])]
         path = Path(path)
         said = f"{self.reason} {self.problem.remark}".strip()
