@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import sympy
 
 from pinnsiren.check import Finding, findings
-from pinnsiren.domains.region import Region
+from pinnsiren.domains.region import Face, Region, Where
 from pinnsiren.errors import EquationError, ProblemError
 from pinnsiren.partials import in_partials, is_linear
 from pinnsiren.symbols import Data, Field, Parameter
@@ -215,12 +215,21 @@ def _equation_latex(equation: Equation) -> str:
 
 
 def _named(constraints: Iterable[Constraint]) -> tuple[Constraint, ...]:
-    """Give every constraint a name of its own: the equation's, or the region's kind, numbered where they repeat."""
+    """Give every constraint a name of its own: the equation's, or the region's, numbered where they repeat."""
     taken: set[str] = set()
     named = []
     for c in constraints:
-        wanted = c.name or c.equation.name or type(c.region).__name__.lower()
+        wanted = c.name or c.equation.name or _kind(c.region)
         name = next(n for i in count(1) if (n := wanted if i == 1 else f"{wanted} {i}") not in taken)
         taken.add(name)
         named.append(replace(c, name=name))
     return tuple(named)
+
+
+def _kind(region: Region) -> str:
+    """A region in a word or two: "interior", "x = 1", "boundary where y > 0"."""
+    if isinstance(region, Face):
+        return f"{region.coordinate} = {region.value:g}"
+    if isinstance(region, Where):
+        return f"{_kind(region.region)} where {region.condition}"
+    return type(region).__name__.lower()

@@ -35,7 +35,7 @@ def test_the_readmes_problem() -> None:
 def test_names_are_unique_and_the_equations_come_first() -> None:
     problem = ps.Problem(ps.Equation(u, 1, name="wall").on(square.face(x, -1)), inside,
                          ps.Equation(u, 1).on(square.face(x, 1)), ps.Equation(u, 1).on(square.face(y, 1)))
-    assert [c.name for c in problem.constraints] == ["wall", "interior", "face", "face 2"]
+    assert [c.name for c in problem.constraints] == ["wall", "interior", "x = 1", "y = 1"]
 
 
 def test_vector_equations_have_components() -> None:

@@ -104,10 +104,10 @@ class Report:
         Raises:
             StorageError: the page cannot be written there.
         """
-        errors: list[Row] = [(f.name, f"{e.relative_l2:.2e}", f"{e.maximum:.2e}", f"{e.reference_error:.1e}")
-                             for f, e in self.errors.items()]
+        errors: list[Row] = [(f.name, f"{e.relative_l2:.2e}", f"{e.maximum:.2e}", f"{e.reference_error:.1e}",
+                              "–" if e.psnr is None else f"{e.psnr:.1f} dB") for f, e in self.errors.items()]
         tables: list[tuple[str, Row, list[Row]]] = [
-            (f"Against {self.reference}", ("field", "relative L2", "maximum", "reference's own error"), errors),
+            (f"Against {self.reference}", ("field", "relative L2", "maximum", "reference's own error", "PSNR"), errors),
             ("Residuals at new points, for data sets at the data", ("equation", "root mean square"),
              [(name, f"{value:.2e}") for name, value in self.residuals.items()])]
         path = Path(path)
