@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import sympy
 
-from pinnsiren.errors import PinnsirenError
+from pinnsiren.errors import EquationError, PinnsirenError
 from pinnsiren.partials import Partial, linearise, partials
 from pinnsiren.symbols import Data, Normal, Parameter
 
@@ -32,8 +32,10 @@ class Finding:
 def findings(problem: "Problem") -> tuple[Finding, ...]:
     """Every finding about a problem, errors first."""
     found = list(_of_equations(problem))
-    if not found:  # what follows evaluates the equations, which needs them to make sense
-        found = [f for part in (_of_fields, _of_regions, _of_null_space, _of_contradictions) for f in part(problem)]
+    for part in (_of_names, _of_fields, _of_regions, _of_coefficients, _of_null_space, _of_contradictions):
+        if any(f.severity == "error" for f in found):
+            break  # what follows evaluates the equations, which needs them to make sense
+        found += part(problem)
     return tuple(sorted(found, key=lambda f: f.severity))
 
 
@@ -71,6 +73,33 @@ def _of_symbols(constraint: "Constraint", residuals: tuple[sympy.Expr, ...]) -> 
                                    "constants are declared with ps.Parameter(name, value).")
 
 
+def _of_names(problem: "Problem") -> Iterator[Finding]:
+    """Fields and parameters are told apart by more than their names, but a reader and a report are not."""
+    for kind, things in (("field", problem.fields), ("parameter", problem.parameters)):
+        by_name: dict[str, list[Any]] = {}
+        for thing in things:
+            by_name.setdefault(thing.name, []).append(thing)
+        for name, same in by_name.items():
+            if len(same) > 1:
+                what = " and ".join(str(s) if kind == "field" else f"{name} = {s.value}" for s in same)
+                yield Finding("error", f"there are {len(same)} {kind}s named {name}: {what}. Give each a name of its own; "
+                                       "a field is evaluated at its own coordinates, in the order of its declaration.")
+
+
+def _of_coefficients(problem: "Problem") -> Iterator[Finding]:
+    """sympy differentiates a jump to zero, so the flux condition at a jump of a coefficient is lost."""
+    for c in problem.constraints:
+        for r in c.residuals:
+            slopes = linearise(r)
+            highest = max((p.order for p in slopes), default=0)
+            jumping = [a for p, a in slopes.items() if p.order == highest and a.has(sympy.Piecewise, sympy.Heaviside,
+                                                                                  sympy.sign, sympy.floor)]
+            if highest > 1 and jumping:
+                yield Finding("warning", f"equation '{c.name}' multiplies its highest derivatives by {jumping[0]}. Where that "
+                                         "jumps, the equation does not say that the flux is continuous, and the solution may "
+                                         "be wrong: smooth the jump, such as (1 + tanh(x/ε))/2.")
+
+
 def _of_fields(problem: "Problem") -> Iterator[Finding]:
     governed = {p.field for c in problem.constraints if _is_interior(c) for p in partials(c.residuals)}
     for f in problem.fields:
@@ -104,7 +133,11 @@ def _of_regions(problem: "Problem") -> Iterator[Finding]:
                                      "or leave points out.")
         columns = {**dict(zip(points.coordinates, points.values.T, strict=True)), **points.data}
         for r in c.residuals:
-            known = evaluate(r.as_independent(*partials([r]), as_Add=True)[0] if partials([r]) else r, columns)
+            try:
+                known = evaluate(r.as_independent(*partials([r]), as_Add=True)[0] if partials([r]) else r, columns)
+            except EquationError as error:
+                yield Finding("error", f"equation '{c.name}': {error}")
+                continue
             bad = ~np.isfinite(known)
             if bad.any():
                 place = dict(zip(map(str, points.coordinates), points.values[bad][0].tolist(), strict=True))
@@ -170,6 +203,10 @@ def evaluate(expression: sympy.Expr, columns: dict[Any, np.ndarray]) -> np.ndarr
     count = len(next(iter(columns.values())))
     if any(isinstance(s, Normal) for s in arguments):
         return np.zeros(count)  # normals are unit vectors: they make nothing infinite
-    call = sympy.lambdify(arguments, expression, ["scipy", "numpy"], dummify=True)
-    with np.errstate(all="ignore"):
-        return np.broadcast_to(np.asarray(call(*(columns[s] for s in arguments)), float), (count,))
+    try:
+        call = sympy.lambdify(arguments, expression, ["scipy", "numpy"], dummify=True)
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(np.asarray(call(*(columns[s] for s in arguments)), float), (count,))
+    except (NameError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise EquationError(f"the term {expression} has no real values: {type(error).__name__} {error}. Write it with real "
+                            "elementary functions, and look for divisions by zero and for sympy.I.") from error

@@ -173,7 +173,20 @@ def compile_expressions(expressions: Sequence[Any]) -> Program:
 
 
 def _real(expression: Any) -> Any:
-    return expression.xreplace({p: p.value for p in expression.atoms(Parameter)})
+    """Parameters replaced by their values, and the largest subexpressions without symbols by numbers."""
+    return _folded(expression.xreplace({p: p.value for p in expression.atoms(Parameter)}))
+
+
+def _folded(node: Any) -> Any:
+    # shared constants would otherwise become symbols of the common subexpressions, and reach torch as plain numbers
+    if not node.args or isinstance(node, sympy.logic.boolalg.Boolean):
+        return node
+    if isinstance(node, sympy.Piecewise):
+        return sympy.Piecewise(*((_folded(value), condition) for value, condition in node.args))
+    if not node.free_symbols:
+        return node if node.is_Rational else sympy.Float(_constant(node), 17)
+    arguments = [_folded(a) for a in node.args]
+    return node if all(a is b for a, b in zip(arguments, node.args, strict=True)) else node.func(*arguments)
 
 
 class _Compiler:

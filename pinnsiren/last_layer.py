@@ -179,8 +179,11 @@ def _starts(model: Model, widths: Sequence[int]) -> list[int]:
     return starts
 
 
-def stack(rows: Mapping[str, Rows], scales: Mapping[str, float]) -> tuple[Tensor, Tensor]:
-    """A and b of min ‖A c − b‖ whose solution is the Newton iterate: A c = L u − F(u), rows scaled by constraint."""
-    matrix = torch.cat([r.matrix * scales[name] for name, r in rows.items()])
+def stack(rows: Mapping[str, Rows], scales: Mapping[str, float | Tensor]) -> tuple[Tensor, Tensor]:
+    """A and b of min ‖A c − b‖ whose solution is the Newton iterate: A c = L u − F(u).
+
+    Rows are scaled by constraint, with one number or one for each row (k·n,).
+    """
+    matrix = torch.cat([r.matrix * (s[:, None] if isinstance(s := scales[name], Tensor) else s) for name, r in rows.items()])
     target = torch.cat([(r.image - r.value) * scales[name] for name, r in rows.items()])
     return matrix, target

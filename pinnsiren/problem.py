@@ -84,8 +84,8 @@ class Constraint:
         if not isinstance(self.region, Region):
             raise EquationError(f"an equation was put on {self.region!r}; expected a region such as domain.interior, "
                                 "domain.boundary or a PointSet.")
-        if not (math.isfinite(self.weight) and self.weight > 0):
-            raise EquationError(f"the weight of a constraint is {self.weight}; give a finite number > 0.")
+        if not (isinstance(self.weight, (int, float)) and math.isfinite(self.weight) and self.weight > 0):
+            raise EquationError(f"the weight of a constraint is {self.weight!r}; give a finite number > 0.")
         if self.norm not in get_args(Norm):
             raise EquationError(f"norm={self.norm!r} is not known; choose one of {', '.join(get_args(Norm))}.")
         if self.points is not None and (not isinstance(self.points, int) or self.points < 1):
@@ -127,7 +127,7 @@ class Problem:
                                    "put an equation on a region: Equation(…).on(domain.interior).")
         if not any(r.has(Field) for c in constraints for r in c.equation.residuals):
             raise ProblemError("no equation of the problem has a field; declare one with ps.Field('u', x, y).")
-        if not (math.isfinite(tolerance) and tolerance > 0):
+        if not (isinstance(tolerance, (int, float)) and math.isfinite(tolerance) and tolerance > 0):
             raise ProblemError(f"tolerance={tolerance}; give a relative error > 0, such as 1e-3.")
         set_once = object.__setattr__
         set_once(self, "constraints", _named(constraints))

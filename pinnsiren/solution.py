@@ -1,5 +1,6 @@
 """What a solve gives back: fields that can be evaluated anywhere, how they were found, and how far it got."""
 
+import copy
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -226,7 +227,10 @@ def _network(record: Mapping[str, Any], module: torch.nn.Module | None, path: st
     if record["kind"] == ModuleNetwork.__name__:
         if module is None:
             raise StorageError(f"{path} holds the parameters of a module of yours; give it: ps.load(path, network=module).")
-        made: Network = ModuleNetwork(module, record["arguments"]["inputs"], record["arguments"]["outputs"])
+        stored = [np.asarray(v).dtype for v in record["state"].values()]
+        double = torch.float64 if np.dtype(np.float64) in stored else torch.float32
+        made: Network = ModuleNetwork(copy.deepcopy(module).to(double), record["arguments"]["inputs"],
+                                      record["arguments"]["outputs"])
     else:
         made = build(record["kind"], record["arguments"])
     made.load_state_dict({k: torch.as_tensor(np.asarray(v)) for k, v in record["state"].items()})

@@ -53,7 +53,11 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
         SolveError: the device is not there, or network and problem do not fit.
     """
     _require_sound(problem)
-    solver = solver or Automatic()
+    solver = Automatic() if solver is None else solver
+    if not isinstance(solver, Solver):
+        raise SolveError(f"solver={solver!r}; expected one such as ps.LeastSquares() or ps.Adam(iterations=1000).")
+    if dtype not in (None, torch.float32, torch.float64):
+        raise SolveError(f"dtype={dtype!r}; expected torch.float32 or torch.float64.")
     place = _device(device)
     if max_time is not None and not max_time > 0:
         raise SolveError(f"max_time={max_time}; give seconds > 0, or None for no limit.")

@@ -14,9 +14,10 @@ from torch import Tensor
 from pinnsiren.last_layer import LastLayer, Rows, jets_of
 from pinnsiren.model import Model
 from pinnsiren.networks import Fourier
-from pinnsiren.residual import Residual
+from pinnsiren.residual import Residual, partial_columns
 
 RIDGE = 1e-14  # of a column's length: moderate coefficients at no loss of digits; 1e-12 already costs some
+UNBALANCED = 0.5  # of the residual of zero fields: more is no solution
 PROBES = 120  # slow features of the correction
 PROBE_BAND = 4.0  # their band: up to about one period across the domain
 
@@ -84,7 +85,25 @@ def judge(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float
         if not math.isfinite(loss):
             return math.inf, loss, rms
         smooth, left = _correction(residual, scales)
-        return (smooth + left) / (field_size(residual) or 1.0), loss, rms
+        estimate = (smooth + left) / (field_size(residual) or 1.0)
+        return max(estimate, _unbalanced(residual, rms)), loss, rms
+
+
+def _unbalanced(residual: Residual, rms: Mapping[str, float]) -> float:
+    """The largest residual beside that of zero fields, where it is no smaller than half of it; else 0.
+
+    Fields that grow without bound, as for equations that contradict each other, would look right beside their own size.
+    """
+    worst = 0.0
+    for s in residual.samples:
+        zero = [x.new_zeros(len(q.channels), s.count, len(c.fields))
+                for q, x, c in zip(s.group.requests, s.inputs, residual.model.carriers, strict=True)]
+        values = s.bound(partial_columns(s.group, zero))
+        for c, places in s.group.components():
+            given = float(torch.stack(values[places]).square().mean().sqrt())
+            if math.isfinite(given) and given > 0 and rms[c.name] > UNBALANCED * given:
+                worst = max(worst, rms[c.name] / given)
+    return worst
 
 
 def _correction(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pinnsiren.last_layer import LastLayer, jets_of, linear_outputs, stack
+from pinnsiren.last_layer import LastLayer, Rows, jets_of, linear_outputs, stack
 from pinnsiren.model import Model, groups
 from pinnsiren.networks import Fourier
+from pinnsiren.residual import norm_weights
 from pinnsiren.solvers.bands import Band, candidates
 from pinnsiren.solvers.estimate import balanced_scales, judge, ridge_solve, row_factors, row_scales
 from pinnsiren.solvers.task import Solver, Step, Task
@@ -29,6 +30,7 @@ GOOD = 1e-5  # … and by its cube where the estimate is below this already
 FINE = 1e-8  # an estimate at which costly networks are not made larger still
 CHEAP = 600  # features up to which bands are searched coordinate by coordinate
 BYTES = 8
+REWEIGHTINGS = 20  # of the rows, for norms other than l2
 
 
 @dataclass(frozen=True)
@@ -178,13 +180,21 @@ class LeastSquares(Solver):
         rows = layer.rows(jets)
         scales = row_scales(rows)
         factors = row_factors(layer.residual, balanced_scales(layer.residual, scales))
-        coefficients = layer.split(ridge_solve(*stack(rows, factors)))
-        if not layer.is_linear:
-            coefficients = self._newton(layer, coefficients, factors)
+        coefficients = self._fitted(layer, rows, factors)
+        norms = {c.name: c.norm for s in layer.residual.samples for c, _ in s.group.components() if c.norm != "l2"}
+        for _ in range(REWEIGHTINGS if norms else 0):
+            values = layer.values(layer.jets(coefficients))
+            robust = {name: factors[name] * norm_weights(values[name], norm) for name, norm in norms.items()}
+            coefficients = self._fitted(layer, rows, {**factors, **robust})
         layer.write(coefficients)
         return scales
 
-    def _newton(self, layer: LastLayer, coefficients: list[Tensor], factors: Mapping[str, float]) -> list[Tensor]:
+    def _fitted(self, layer: LastLayer, rows: Mapping[str, Rows], factors: Mapping[str, float | Tensor]) -> list[Tensor]:
+        coefficients = layer.split(ridge_solve(*stack(rows, factors)))
+        return coefficients if layer.is_linear else self._newton(layer, coefficients, factors)
+
+    def _newton(self, layer: LastLayer, coefficients: list[Tensor],
+                factors: Mapping[str, float | Tensor]) -> list[Tensor]:
         """Further Newton steps within one network, with a line search on the residual's norm."""
         jets = layer.jets(coefficients)
         norm = _norm(layer.values(jets), factors)
@@ -205,6 +215,6 @@ class LeastSquares(Solver):
         return coefficients
 
 
-def _norm(values: Mapping[str, Tensor], factors: Mapping[str, float]) -> float:
+def _norm(values: Mapping[str, Tensor], factors: Mapping[str, float | Tensor]) -> float:
     total = math.sqrt(sum(float((v * factors[name]).square().sum()) for name, v in values.items()))
     return total if math.isfinite(total) else math.inf

@@ -83,7 +83,8 @@ class Task:
     def counts(self, points: int, problem: Problem | None = None) -> dict[str, int]:
         """Points by constraint name: the user's numbers, or a share of ``points``.
 
-        Three quarters go inside in 2D (half from 3D on), shared equally; the rest on boundaries, by their measure. A
+        Nine tenths go inside in 1D, three quarters in 2D, half from 3D on, shared equally; the rest on boundaries, by their
+        measure. A
         number in ``points`` by name comes first, then the constraint's own; point sets are used whole.
         """
         if isinstance(self.points, int):
@@ -94,6 +95,9 @@ class Task:
         if strange:
             raise SolveError(f"points names the constraints {sorted(strange)}; "
                              f"the problem has {[c.name for c in self.problem.constraints]}.")
+        numbers = [*given.values(), *([self.points] if isinstance(self.points, int) else [])]
+        if any(not isinstance(n, (int, np.integer)) or n < 1 for n in numbers):
+            raise SolveError(f"points={self.points}; give whole numbers >= 1, or None to let the solver choose.")
         return {c.name: given.get(c.name) or c.points or c.region.points or share
                 for c, share in zip(problem.constraints, _shares(problem, points), strict=True)}
 

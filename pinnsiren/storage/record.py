@@ -7,7 +7,7 @@ its kind: ``{"$": "array", "number": 0}``, ``{"$": "object", "class": "Ball", "a
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
@@ -138,6 +138,8 @@ def _constructed(kind: type, attributes: dict[str, Any]) -> Any:
     One that takes any number of something, such as Problem(*constraints), keeps them in the attribute of that name.
     """
     names = [f.name for f in fields(kind)]
+    # a file from before an attribute existed lacks it: then it has its default
+    attributes |= {f.name: f.default for f in fields(kind) if f.name not in attributes and f.default is not MISSING}
     if set(attributes) != set(names):
         raise StorageError(f"a {kind.__name__} has the attributes {names}, not {list(attributes)}")
     parameters = inspect.signature(kind).parameters.values()

@@ -16,6 +16,7 @@ from pinnsiren.symbols import Field
 from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, relative_l2, without_mean
 
 FINER = 0.1  # a reference whose error is a tenth of the measured difference gives that difference to 10 %
+STEADY = 0.2  # two references that judge give the same difference up to this; else the difference is their own
 BEHIND = 100.0  # a kind whose error was this many times the best one's is not refined further
 BUDGET = 30.0  # seconds on one core, after which the best reference so far judges
 AT_ROUNDING = 1e-9  # below this a refinement that does not halve the error has met rounding, and the next would too
@@ -45,7 +46,8 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
                    difference: Callable[[Field, Array], float]) -> ReferenceSolution:
     """Refine until the reference's own error is a tenth of its difference from the solution.
 
-    A grid that misses a feature may think too well of itself. Therefore at least two references are computed, and where
+    A grid that misses a feature may think too well of itself. Therefore at least two references are computed, which
+    must agree on how far the solution is, and where
     two disagree by more than both their errors together, that disagreement becomes the error of both. A reference that
     is proved (an exact solution put into the equations) needs no second. A kind that falls far behind another, as
     finite differences do where the solution is smooth, is left.
@@ -59,6 +61,7 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
     """
     began = time.monotonic()
     tried: list[ReferenceSolution] = []
+    apart: list[float] = []  # the solution from each reference
     latest: dict[type[Reference], float] = {}
     failure = ReferenceError("no reference fits this problem.")
     for candidate in candidates:
@@ -75,8 +78,10 @@ def cheapest_finer(candidates: Iterable[Reference], problem: Problem, points: Po
             break
         tried[-2:] = _reconciled(tried[-2:], problem, points)
         latest[type(candidate)] = _worst(tried[-1])
+        apart.append(max(difference(f, tried[-1].values(f, points)) for f in problem.fields))
+        steady = len(apart) > 1 and abs(apart[-1] - apart[-2]) <= STEADY * apart[-1]
         if len(tried) > 1 and (_met_rounding(*tried[-2:])
-                               or _is_finer(tried[-1], problem, points, difference=difference)):
+                               or (steady and _is_finer(tried[-1], problem, points, difference=difference))):
             break
     if not tried:
         raise failure

@@ -9,7 +9,7 @@ import torch
 
 from pinnsiren.compile import compile_expressions
 from pinnsiren.errors import ReferenceError
-from pinnsiren.partials import partials
+from pinnsiren.partials import linearise, partials
 from pinnsiren.problem import Constraint, Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Field
@@ -59,7 +59,8 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
     errors = {} if found is None else {f: _field_error(solution, f, found, kind=kinds[f], inside=inside, boundary=boundary)
                                        for f in problem.fields}
     residuals = {c.name: residual_rms(solution, c) for c in problem.constraints}
-    verdict, reason = judge(errors, tolerance, why_none=why_none)
+    imbalance = None if found is None or found.proved else max(imbalance_of(solution, c) for c in problem.constraints)
+    verdict, reason = judge(errors, tolerance, why_none=why_none, imbalance=imbalance)
 
     def shown(field: Field, at: Points) -> Array:
         values = np.asarray(solution(field, in_order(at, problem)))
@@ -82,7 +83,8 @@ def comparison_points(problem: Problem) -> tuple[Points, tuple[Points, ...]]:
     inner = [c.region for c in problem.constraints
              if c.region.domain is None or c.region.dimension == len(c.region.coordinates)]
     outer = [c.region for c in problem.constraints if c.region not in inner]
-    regions = list(dict.fromkeys(inner)) or list(dict.fromkeys(outer))
+    whole = [r for r in inner if set(r.coordinates) == set(problem.coordinates)]  # fields of fewer coordinates live there too
+    regions = list(dict.fromkeys(whole or inner)) or list(dict.fromkeys(outer))
     size = sum(r.measure for r in regions) or 1.0
     shares = [max(1, round(COMPARED * r.measure / size)) if len(regions) > 1 else COMPARED for r in regions]
     shares = [r.points or n if _is_measured(problem) else n for r, n in zip(regions, shares, strict=True)]
@@ -104,6 +106,26 @@ def residual_rms(solution: Solved, constraint: Constraint) -> float:
 
 def _is_measured(problem: Problem) -> bool:
     return any(e.has(Data) for e in (problem.exact or {}).values())
+
+
+def imbalance_of(solution: Solved, constraint: Constraint) -> float:
+    """Root mean square of a constraint's residuals at new points beside that of their largest term; dimensionless.
+
+    The terms are F(0) and ∂F/∂(∂^α u) · ∂^α u.
+    """
+    points = constraint.region.sample(COMPARED, seed=SEED + 2)
+    columns: dict[sympy.Symbol, torch.Tensor] = dict(columns_of(points))
+    at = in_order(points, solution.problem)
+    for p in partials(constraint.residuals):
+        columns[p] = torch.as_tensor(solution.evaluate(p.derivative, at), dtype=torch.float64)
+    worst = 0.0
+    for residual in constraint.residuals:
+        slopes = linearise(residual)
+        terms = [residual.xreplace(dict.fromkeys(slopes, sympy.S.Zero)), *(a * p for p, a in slopes.items())]
+        terms = [t for t in terms if not t.has(sympy.nan, sympy.zoo, sympy.oo)]
+        left, *sizes = [float(v.square().mean().sqrt()) for v in compile_expressions([residual, *terms])(columns)]
+        worst = max(worst, left / max(max(sizes), 1e-300))
+    return worst
 
 
 def _reference(solution: Solved, asked: Reference | None, inside: Points,

@@ -128,14 +128,29 @@ class Report:
         return "\n".join(lines)
 
 
-def judge(errors: Mapping[Field, FieldError], tolerance: float, *, why_none: str = "") -> tuple[Verdict, str]:
+BLIND = 0.3  # a reference whose own relative error is above it knows nothing
+LEFT = 0.5  # a residual of this part of the equation's terms is no solution
+MET = 1e-8  # a residual below this part of them is one
+
+
+def judge(errors: Mapping[Field, FieldError], tolerance: float, *, why_none: str = "",
+          imbalance: float | None = None) -> tuple[Verdict, str]:
     """The verdict and a sentence why.
+
+    A grid may miss a feature between its nodes, and a nonlinear problem may have several solutions. So a reference that
+    was not put into the equations is held against the residual at new points: it confirms nothing whose residual is as
+    large as the equation's terms, and rejects nothing that satisfies the equations to rounding.
 
     With error e, the reference's own error δ and tolerance τ, for every field: confirmed if e + δ ≤ τ; for any field:
     rejected if e − δ > τ or e is not finite; else inconclusive, for the reference cannot tell.
+
+    Args:
+        imbalance: the largest residual at new points beside its equation's terms; None for a proved reference.
     """
     if not errors:
         return Verdict.INCONCLUSIVE, f"Only residuals are known: {why_none}."
+    if all(math.isfinite(e.relative_l2) for e in errors.values()) and (doubt := _doubt(errors, tolerance, imbalance)):
+        return Verdict.INCONCLUSIVE, doubt
     for f, e in errors.items():
         if not math.isfinite(e.relative_l2) or e.relative_l2 - e.reference_error > tolerance:
             return Verdict.REJECTED, f"{f.name} {e}; the tolerance is {tolerance:.1e}."
@@ -144,6 +159,21 @@ def judge(errors: Mapping[Field, FieldError], tolerance: float, *, why_none: str
         return Verdict.CONFIRMED, f"{sentence}; the tolerance is {tolerance:.1e}."
     return Verdict.INCONCLUSIVE, (f"{sentence}; with a tolerance of {tolerance:.1e} the reference cannot tell. Take a "
                                   "finer one, such as ps.Chebyshev(nodes), or a larger tolerance.")
+
+
+def _doubt(errors: Mapping[Field, FieldError], tolerance: float, imbalance: float | None) -> str:
+    """Why a reference that was not proved may not judge, or nothing."""
+    sentence = "; ".join(f"{f.name} {e}" for f, e in errors.items())
+    if any(e.reference_error > max(BLIND, tolerance) for e in errors.values()):
+        return f"{sentence}; such a reference knows nothing. Take a finer one, such as ps.Chebyshev(nodes)."
+    agrees = all(e.relative_l2 <= tolerance for e in errors.values())
+    if imbalance is not None and agrees and imbalance > LEFT:
+        return (f"{sentence}, yet at new points the residual is {imbalance:.1g} times the equation's terms: solution and grid "
+                "both miss a feature of the data. Give more points, and a finer grid such as ps.Chebyshev(nodes).")
+    if imbalance is not None and not agrees and imbalance < MET:
+        return (f"{sentence}, yet the solution satisfies every equation to {imbalance:.0e} of its terms at new points: either "
+                "the problem has several solutions, or the grid misses a feature of the data.")
+    return ""
 
 
 def _finite(value: float) -> float | None:
