@@ -206,7 +206,10 @@ def evaluate(expression: sympy.Expr, columns: dict[Any, np.ndarray]) -> np.ndarr
     try:
         call = sympy.lambdify(arguments, expression, ["scipy", "numpy"], dummify=True)
         with np.errstate(all="ignore"):
-            return np.broadcast_to(np.asarray(call(*(columns[s] for s in arguments)), float), (count,))
+            values = np.asarray(call(*(columns[s] for s in arguments)))
+        if np.iscomplexobj(values):
+            raise TypeError("its values are complex")
+        return np.broadcast_to(values.astype(float), (count,))
     except (NameError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise EquationError(f"the term {expression} has no real values: {type(error).__name__} {error}. Write it with real "
                             "elementary functions, and look for divisions by zero and for sympy.I.") from error

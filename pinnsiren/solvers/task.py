@@ -84,8 +84,7 @@ class Task:
         """Points by constraint name: the user's numbers, or a share of ``points``.
 
         Nine tenths go inside in 1D, three quarters in 2D, half from 3D on, shared equally; the rest on boundaries, by their
-        measure. A
-        number in ``points`` by name comes first, then the constraint's own; point sets are used whole.
+        measure. A number in ``points`` by name comes first, then the constraint's own; point sets are used whole.
         """
         if isinstance(self.points, int):
             points = self.points

@@ -9,7 +9,7 @@ import torch
 
 from pinnsiren.compile import compile_expressions
 from pinnsiren.errors import ReferenceError
-from pinnsiren.partials import linearise, partials
+from pinnsiren.partials import Partial, linearise, partials
 from pinnsiren.problem import Constraint, Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Field
@@ -59,7 +59,7 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
     errors = {} if found is None else {f: _field_error(solution, f, found, kind=kinds[f], inside=inside, boundary=boundary)
                                        for f in problem.fields}
     residuals = {c.name: residual_rms(solution, c) for c in problem.constraints}
-    imbalance = None if found is None or found.proved else max(imbalance_of(solution, c) for c in problem.constraints)
+    imbalance = None if found is None or found.proved else max(imbalance_of(solution, c, inside) for c in problem.constraints)
     verdict, reason = judge(errors, tolerance, why_none=why_none, imbalance=imbalance)
 
     def shown(field: Field, at: Points) -> Array:
@@ -108,24 +108,32 @@ def _is_measured(problem: Problem) -> bool:
     return any(e.has(Data) for e in (problem.exact or {}).values())
 
 
-def imbalance_of(solution: Solved, constraint: Constraint) -> float:
+def imbalance_of(solution: Solved, constraint: Constraint, inside: Points) -> float:
     """Root mean square of a constraint's residuals at new points beside that of their largest term; dimensionless.
 
-    The terms are F(0) and ∂F/∂(∂^α u) · ∂^α u.
+    The terms are F(0) and ∂F/∂(∂^α u) · ∂^α u; a partial that vanishes on a boundary counts as it is inside.
     """
     points = constraint.region.sample(COMPARED, seed=SEED + 2)
     columns: dict[sympy.Symbol, torch.Tensor] = dict(columns_of(points))
-    at = in_order(points, solution.problem)
+    at, within = in_order(points, solution.problem), in_order(inside, solution.problem)
+    sizes: dict[Partial, float] = {}
     for p in partials(constraint.residuals):
-        columns[p] = torch.as_tensor(solution.evaluate(p.derivative, at), dtype=torch.float64)
+        values = solution.evaluate(p.derivative, at)
+        columns[p] = torch.as_tensor(values, dtype=torch.float64)
+        sizes[p] = max(_rms(values), _rms(solution.evaluate(p.derivative, within)))
     worst = 0.0
     for residual in constraint.residuals:
         slopes = linearise(residual)
-        terms = [residual.xreplace(dict.fromkeys(slopes, sympy.S.Zero)), *(a * p for p, a in slopes.items())]
-        terms = [t for t in terms if not t.has(sympy.nan, sympy.zoo, sympy.oo)]
-        left, *sizes = [float(v.square().mean().sqrt()) for v in compile_expressions([residual, *terms])(columns)]
-        worst = max(worst, left / max(max(sizes), 1e-300))
+        known = residual.xreplace(dict.fromkeys(slopes, sympy.S.Zero))
+        known = sympy.S.Zero if known.has(sympy.nan, sympy.zoo, sympy.oo) else known
+        left, given, *factors = [_rms(v.numpy()) for v in compile_expressions([residual, known, *slopes.values()])(columns)]
+        terms = [given, *(a * sizes[p] for a, p in zip(factors, slopes, strict=True))]
+        worst = max(worst, left / max(*terms, 1e-300))
     return worst
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _reference(solution: Solved, asked: Reference | None, inside: Points,
