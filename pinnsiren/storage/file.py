@@ -47,6 +47,8 @@ def write(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
     target = Path(path).resolve()
     # in the same folder, because a rename is atomic only within one file system
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    if target.exists() and not target.is_file() and not target.is_dir():  # a rename would replace a device
+        raise StorageError(f"{path} cannot be written: it is a device. Give the name of a file.")
     try:
         with temporary.open("xb") as file:
             file.write(header.ljust(USER_BLOCK, b"\0") + content)
