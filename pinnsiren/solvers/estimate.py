@@ -17,7 +17,6 @@ from pinnsiren.networks import Fourier
 from pinnsiren.residual import Residual, partial_columns
 
 RIDGE = 1e-14  # of a column's length: moderate coefficients at no loss of digits; 1e-12 already costs some
-NOTHING = 1e-6  # of the largest data, in units of the fields
 UNBALANCED = 0.5  # of the residual of zero fields: more is no solution
 PROBES = 120  # slow features of the correction
 PROBE_BAND = 4.0  # their band: up to about one period across the domain
@@ -91,10 +90,9 @@ def judge(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float
 
 
 def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[str, float]) -> float:
-    """The largest residual beside that of zero fields, where it is no smaller than half of it; else 0.
+    """The largest residual beside the largest of zero fields, both over S_m, where it is more than half of it; else 0.
 
     Fields that grow without bound, as for equations that contradict each other, would look right beside their own size.
-    Constraints whose data are nothing beside those of others, such as sin(πx) on x = ±1, do not count.
     """
     given: dict[str, float] = {}
     for s in residual.samples:
@@ -102,10 +100,9 @@ def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[st
                 for q, x, c in zip(s.group.requests, s.inputs, residual.model.carriers, strict=True)]
         values = s.bound(partial_columns(s.group, zero))
         given |= {c.name: float(torch.stack(values[places]).square().mean().sqrt()) for c, places in s.group.components()}
-    given = {name: g for name, g in given.items() if math.isfinite(g)}
-    least = NOTHING * max((g / scales[name] for name, g in given.items()), default=0.0)
-    ratios = [rms[name] / g for name, g in given.items() if g / scales[name] > least]
-    return max((ratio for ratio in ratios if ratio > UNBALANCED), default=0.0)
+    largest = max((g / scales[name] for name, g in given.items() if math.isfinite(g)), default=0.0)
+    left = max(rms[name] / scales[name] for name in given)
+    return left / largest if left > UNBALANCED * largest > 0 else 0.0
 
 
 def _correction(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float]:
