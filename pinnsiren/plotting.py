@@ -115,6 +115,7 @@ def draw_history(ax: Axes, history: Mapping[str, ArrayLike], *, iterations: Arra
     ax.set_yscale("log")
     ax.set_xlim(at[0] - 0.5, at[-1] + 0.5)
     ax.set_xlabel("iteration")
+    ax.set_ylabel("loss, residuals (rms)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.grid(True, which="major", color="0.88", linewidth=0.6)
     ax.set_axisbelow(True)
