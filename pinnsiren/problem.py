@@ -186,7 +186,11 @@ class Problem:
 
         constraints = [replace(c, equation=replace(c.equation, lhs=rewritten(c.equation.lhs), rhs=rewritten(c.equation.rhs)))
                        for c in self.constraints]
-        return Problem(*constraints, name=self.name, tolerance=self.tolerance, remark=self.remark)
+        return self.with_constraints(constraints)
+
+    def with_constraints(self, constraints: Iterable[Constraint], exact: Mapping[Field, Any] | None = None) -> "Problem":
+        """The same problem with other constraints, and with an exact solution only if one is given."""
+        return Problem(*constraints, name=self.name, exact=exact, tolerance=self.tolerance, remark=self.remark)
 
     def _atoms(self, kind: type) -> set[Any]:
         return {a for c in self.constraints for r in c.equation.residuals for a in r.atoms(kind)}

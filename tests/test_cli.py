@@ -238,3 +238,8 @@ def test_warnings_about_a_problem_are_one_line(tmp_path: Path) -> None:
     assert done.returncode in (0, 1)
     assert done.stderr.startswith("pinnsiren: warning: ")
     assert "Traceback" not in done.stderr
+
+
+def test_images_print_their_ceiling() -> None:
+    assert "ceiling: an exact fit of the central gradient would give" in make_problem(
+        "image_from_gradients", ["size=32", "target=central"]).remark

@@ -184,7 +184,7 @@ def _with_parameters(problem: Problem, values: Mapping[str, float]) -> Problem:
         return replace(c, equation=equation, region=region)
 
     exact = None if problem.exact is None else {f: e.xreplace(new) for f, e in problem.exact.items()}
-    return Problem(*map(changed, problem.constraints), name=problem.name, exact=exact, tolerance=problem.tolerance)
+    return problem.with_constraints(map(changed, problem.constraints), exact)
 
 
 def _replaced(side: Any, new: Mapping[Parameter, Parameter]) -> Any:

@@ -75,8 +75,8 @@ class Task:
             return dict.fromkeys(("all", "fitted", "held out"), self.problem)
 
         def part(held: bool) -> Problem:
-            constraints = [replace(c, region=_part(c.region, self.seed, held)) for c in self.problem.constraints]
-            return Problem(*constraints, name=self.problem.name, tolerance=self.problem.tolerance)
+            return self.problem.with_constraints(replace(c, region=_part(c.region, self.seed, held))
+                                                 for c in self.problem.constraints)
 
         return {"all": self.problem, "fitted": part(held=False), "held out": part(held=True)}
 

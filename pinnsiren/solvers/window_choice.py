@@ -91,8 +91,8 @@ def on_cells(problem: Problem, network: Windows, per_cell: int, wanted: Sequence
     Raises:
         SolveError: a region that no such point falls into.
     """
-    return Problem(*[_on_cells(c, network, per_cell, n) for c, n in zip(problem.constraints, wanted, strict=True)],
-                   name=problem.name, tolerance=problem.tolerance)
+    return problem.with_constraints(_on_cells(c, network, per_cell, n)
+                                    for c, n in zip(problem.constraints, wanted, strict=True))
 
 
 def _on_cells(constraint: Constraint, network: Windows, per_cell: int, wanted: int | None) -> Constraint:
