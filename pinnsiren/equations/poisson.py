@@ -11,7 +11,7 @@ from pinnsiren.domains import Box, Domain
 from pinnsiren.problem import Equation, Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian
 
-CORNER = 2e-2  # relative L2 that global smooth fields reach at a singular corner in half a minute
+CORNER = 1e-2  # relative L2: global smooth fields hardly come below it at a singular corner
 
 
 def poisson_sine(periods: float = 1.0) -> Problem:
