@@ -13,19 +13,31 @@ from pinnsiren.errors import (
 )
 from pinnsiren.networks import MLP, Fourier, ModuleNetwork, Network, Siren, Windows
 from pinnsiren.problem import Constraint, Equation, Problem
-from pinnsiren.solution import History, Solution, Status, load
+from pinnsiren.solution import Estimate, History, Solution, Status, load
 from pinnsiren.solve import ProblemWarning, solve
 from pinnsiren.solvers import LBFGS, Adam, Automatic, GaussNewton, LeastSquares, MatrixFree, Sequence, Solver
-from pinnsiren.symbols import Data, Field, Normal, Parameter, coordinates, div, grad, laplacian, normal_derivative, time
+from pinnsiren.symbols import (
+    Data,
+    Field,
+    Normal,
+    Parameter,
+    Unknown,
+    coordinates,
+    div,
+    grad,
+    laplacian,
+    normal_derivative,
+    time,
+)
 from pinnsiren.validation import Chebyshev, Exact, FiniteDifference, Reference, Report, validate
 from pinnsiren.version import __version__
 
 __all__ = [
     "LBFGS", "MLP", "Adam", "Automatic", "Ball", "Box", "Chebyshev", "Constraint", "Data", "DataError", "Disc",
-    "Domain", "DomainError", "Equation", "EquationError", "Exact", "Field", "FiniteDifference", "Fourier",
+    "Domain", "DomainError", "Equation", "EquationError", "Estimate", "Exact", "Field", "FiniteDifference", "Fourier",
     "GaussNewton", "History", "Interval", "LeastSquares", "MatrixFree", "ModuleNetwork", "Network", "Normal",
     "Parameter", "PinnsirenError", "PointSet", "Problem", "ProblemError", "ProblemWarning", "Reference",
     "ReferenceError", "Region", "Report", "Sequence", "Siren", "Solution", "SolveError", "Solver", "Status",
-    "StorageError", "Windows", "__version__", "coordinates", "div", "grad", "laplacian", "load", "normal_derivative",
-    "solve", "time", "validate",
+    "StorageError", "Unknown", "Windows", "__version__", "coordinates", "div", "grad", "laplacian", "load",
+    "normal_derivative", "solve", "time", "validate",
 ]

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from pinnsiren.bessel import bessel
 from pinnsiren.errors import EquationError
+from pinnsiren.gridded import Evaluation, GriddedValue
+from pinnsiren.partials import Partial
 from pinnsiren.symbols import Parameter
 
 Value = Tensor | float
@@ -60,6 +62,16 @@ def _pairwise(function: Callable[[Tensor, Tensor], Tensor]) -> Operation:
 
 def _sinc(x: Tensor) -> Tensor:
     return torch.sinc(x / torch.pi)
+
+
+def _gridded(evaluation: Evaluation) -> Operation:
+    """Spline values at places that are known when the program is bound: numpy's, hence without a gradient."""
+    def values(*places: Any) -> Tensor:
+        like = next(p for p in places if isinstance(p, Tensor))
+        at = [p.detach().cpu().numpy() if isinstance(p, Tensor) else p for p in places]
+        return torch.as_tensor(evaluation(*at), dtype=like.dtype, device=like.device)
+
+    return values
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -166,10 +178,18 @@ def compile_expressions(expressions: Sequence[Any]) -> Program:
         EquationError: a function that has no counterpart, or a constant that is not a finite real number.
     """
     prepared = [_real(sympy.sympify(e)) for e in expressions]
+    _require_known_places(prepared)
     replacements, reduced = sympy.cse(prepared, order="none", symbols=sympy.numbered_symbols("_s", cls=sympy.Dummy))
     compiler = _Compiler(dict(replacements))
     outputs = [compiler.place(e) for e in reduced]
     return compiler.program(outputs)
+
+
+def _require_known_places(expressions: Sequence[Any]) -> None:
+    for value in {v for e in expressions for v in e.atoms(GriddedValue)}:
+        if value.has(Partial):
+            raise EquationError(f"{value} is a gridded function of a field; its places may depend on coordinates and "
+                                "parameters only. Write a function of a field with elementary functions.")
 
 
 def _real(expression: Any) -> Any:
@@ -213,6 +233,9 @@ class _Compiler:
         if isinstance(node, sympy.Symbol):
             self.symbols.append(node)
             return "symbol", len(self.symbols) - 1
+        if isinstance(node, GriddedValue):
+            self.instructions.append((_gridded(node._imp_), [self.place(a) for a in node.args]))
+            return "instruction", len(self.instructions) - 1
         name = type(node).__name__
         if name not in OPERATIONS:
             known = sorted(n for n in OPERATIONS if n not in ALGEBRA)

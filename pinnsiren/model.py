@@ -26,6 +26,12 @@ class Carrier:
     def coordinates(self) -> tuple[sympy.Symbol, ...]:
         return self.fields[0].coordinates
 
+    def inputs(self, columns: Mapping[sympy.Symbol, Tensor], count: int, like: Tensor) -> Tensor:
+        """The network's inputs (n, d) from columns (n,) of coordinates; (n, 0) for unknown scalars."""
+        if not self.coordinates:
+            return like.new_zeros((count, 0))
+        return torch.stack([columns[c] for c in self.coordinates], dim=1)
+
 
 @dataclass(frozen=True)
 class Request:

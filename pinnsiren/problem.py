@@ -5,15 +5,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import sympy
 
 from pinnsiren.check import Finding, findings
+from pinnsiren.complex_parts import in_real_fields, is_real, real_and_imaginary
 from pinnsiren.domains.region import Face, Region, Where
 from pinnsiren.errors import EquationError, ProblemError
-from pinnsiren.partials import in_partials, is_linear
-from pinnsiren.symbols import Data, Field, Parameter
+from pinnsiren.partials import Partial, in_partials, is_linear
+from pinnsiren.symbols import Data, Field, Parameter, RangedParameter, Unknown
+
+if TYPE_CHECKING:
+    from pinnsiren.ansatz import Ansatz
 
 Norm = Literal["l2", "l1", "huber"]
 
@@ -51,8 +55,11 @@ class Equation:
 
     @cached_property
     def flat(self) -> tuple[sympy.Expr, ...]:
-        """The residuals over :class:`~pinnsiren.partials.Partial` symbols (see :func:`in_partials`)."""
-        return tuple(in_partials(r) for r in self.residuals)
+        """The residuals over :class:`~pinnsiren.partials.Partial` symbols (see :func:`in_partials`), all real.
+
+        A complex residual is two: its real part and its imaginary part, unless one of them is 0 throughout.
+        """
+        return tuple(part for r in self.residuals for part in _real_parts(in_partials(in_real_fields(r))))
 
     def on(self, region: Region, weight: float = 1.0, norm: Norm = "l2", points: int | None = None) -> "Constraint":
         """This equation for all x in a region.
@@ -108,6 +115,10 @@ class Problem:
             that a PointSet of the problem carries. Used by :func:`validate`, never by :func:`solve`.
         tolerance: the relative L2 error up to which a solution counts as right when it is validated; dimensionless.
         remark: a sentence to print beside results, such as the accuracy that the data allow.
+        compared: the region on which a solution is compared with a reference, where that is not all of the interior: a
+            perfectly matched layer is no part of the physics.
+        ansatz: how the fields are written in those that networks carry (see :mod:`pinnsiren.ansatz`); by default
+            ``solve`` chooses.
 
     Raises:
         ProblemError: nothing given, something that is not a constraint, or no field in any equation.
@@ -118,9 +129,12 @@ class Problem:
     exact: Mapping[Field, sympy.Expr] | None = field(default=None, hash=False)
     tolerance: float = 1e-3
     remark: str = ""
+    compared: Region | None = None
+    ansatz: "Ansatz | None" = field(default=None, hash=False)
 
     def __init__(self, *constraints: Constraint, name: str | None = None, exact: Mapping[Field, Any] | None = None,
-                 tolerance: float = 1e-3, remark: str = "") -> None:
+                 tolerance: float = 1e-3, remark: str = "", compared: Region | None = None,
+                 ansatz: "Ansatz | None" = None) -> None:
         for c in constraints:
             if not isinstance(c, Constraint):
                 raise ProblemError(f"a problem is made of constraints, and was given {c!r}; "
@@ -129,18 +143,56 @@ class Problem:
             raise ProblemError("no equation of the problem has a field; declare one with ps.Field('u', x, y).")
         if not (isinstance(tolerance, (int, float)) and math.isfinite(tolerance) and tolerance > 0):
             raise ProblemError(f"tolerance={tolerance}; give a relative error > 0, such as 1e-3.")
+        if compared is not None and not isinstance(compared, Region):
+            raise ProblemError(f"compared={compared!r}; expected a region such as pml.physical.interior.")
         set_once = object.__setattr__
         set_once(self, "constraints", _named(constraints))
         set_once(self, "name", name)
         set_once(self, "exact", None if exact is None else {f: sympy.sympify(e) for f, e in exact.items()})
         set_once(self, "tolerance", tolerance)
         set_once(self, "remark", remark)
+        set_once(self, "compared", compared)
+        set_once(self, "ansatz", ansatz)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        """The unknowns, in the order in which the equations name them."""
+        """The fields to be found, in the order in which the equations name them; :attr:`unknowns` are apart."""
         return tuple(dict.fromkeys(f for c in self.constraints for r in c.equation.residuals
-                                   for f in sorted(r.atoms(Field), key=str)))
+                                   for f in sorted(r.atoms(Field), key=str) if not isinstance(f, Unknown)))
+
+    @cached_property
+    def unknowns(self) -> tuple[Unknown, ...]:
+        """The scalars to be found."""
+        return tuple(sorted(self._atoms(Unknown), key=str))
+
+    @cached_property
+    def carried(self) -> tuple[Field, ...]:
+        """What networks carry: the real parts of all fields, then the unknown scalars."""
+        return tuple(part for f in (*self.fields, *self.unknowns) for part in f.parts)
+
+    @cached_property
+    def real(self) -> "Problem":
+        """The same problem in real fields: each complex one is two, each complex equation its real and imaginary part."""
+        if all(f.is_real for f in self.fields) and all(is_real(r) for c in self.constraints for r in c.equation.residuals):
+            return self
+        constraints = [replace(c, equation=Equation([_derived(r) for r in c.residuals], name=c.equation.name))
+                       for c in self.constraints]
+        exact = None
+        if self.exact is not None:
+            exact = {part: e for f, given in self.exact.items()
+                     for part, e in zip(f.parts, real_and_imaginary(given), strict=False)}
+        return self.with_constraints(constraints, exact=exact)
+
+    @cached_property
+    def ranges(self) -> tuple[RangedParameter, ...]:
+        """The parameters that take all values of a range."""
+        return tuple(sorted(self._atoms(RangedParameter), key=str))
+
+    @cached_property
+    def periodic(self) -> tuple[sympy.Symbol, ...]:
+        """The coordinates along which every field repeats, as the domains say."""
+        domains = [c.region.domain for c in self.constraints if c.region.domain is not None]
+        return tuple(dict.fromkeys(c for d in domains for c in d.periodic))
 
     @cached_property
     def coordinates(self) -> tuple[sympy.Symbol, ...]:
@@ -173,7 +225,35 @@ class Problem:
 
     def check(self) -> tuple[Finding, ...]:
         """What will not work, or may not, before anything is computed: errors first, then warnings."""
-        return findings(self)
+        from pinnsiren.formulation import formulate  # it knows problems: imported when used
+        try:
+            solved = formulate(self).problem
+        except EquationError:  # an equation that cannot be read: the finding says which, and why
+            solved = self
+        return findings(solved)
+
+    def at(self, **values: float) -> "Problem":
+        """The problem for one value of each parameter that has a range: ``problem.at(k=7.5)``.
+
+        Raises:
+            ProblemError: a name that no such parameter has, or a value outside its range.
+        """
+        by_name = {k.name: k for k in self.ranges}
+        for name, value in values.items():
+            if name not in by_name:
+                raise ProblemError(f"{name} is no parameter with a range; there are: {', '.join(by_name) or 'none'}.")
+            low, high = float(by_name[name].low), float(by_name[name].high)
+            if not low <= value <= high:
+                raise ProblemError(f"{name} = {value:g} is outside its range, {low:g} to {high:g}, where nothing was fitted.")
+        fixed = {by_name[name]: Parameter(name, value) for name, value in values.items()}
+
+        def rewritten(side: Any) -> tuple[sympy.Expr, ...]:
+            return tuple(e.xreplace(fixed) for e in _components(side))
+
+        constraints = [replace(c, equation=replace(c.equation, lhs=rewritten(c.equation.lhs), rhs=rewritten(c.equation.rhs)))
+                       for c in self.constraints]
+        return self.with_constraints(constraints, exact=None if self.exact is None
+                                     else {f: e.xreplace(fixed) for f, e in self.exact.items()})
 
     def substitute(self, replacements: Mapping[Field, Any]) -> "Problem":
         """The problem after a change of variables u = expression, applied to every equation.
@@ -189,8 +269,9 @@ class Problem:
         return self.with_constraints(constraints)
 
     def with_constraints(self, constraints: Iterable[Constraint], exact: Mapping[Field, Any] | None = None) -> "Problem":
-        """The same problem with other constraints, and with an exact solution only if one is given."""
-        return Problem(*constraints, name=self.name, exact=exact, tolerance=self.tolerance, remark=self.remark)
+        """The same problem with other constraints, and with an exact solution only if one is given; without ansatz."""
+        return Problem(*constraints, name=self.name, exact=exact, tolerance=self.tolerance, remark=self.remark,
+                       compared=self.compared)
 
     def _atoms(self, kind: type) -> set[Any]:
         return {a for c in self.constraints for r in c.equation.residuals for a in r.atoms(kind)}
@@ -209,6 +290,19 @@ def _components(side: Any) -> tuple[sympy.Expr, ...]:
     if not parts or not all(isinstance(e, sympy.Expr) for e in expressions):
         raise EquationError(f"an equation's side is {side!r}; expected a sympy expression, a number, or a vector of them.")
     return expressions
+
+
+def _real_parts(flat: sympy.Expr) -> tuple[sympy.Expr, ...]:
+    """The real residuals that a residual over partials stands for."""
+    if is_real(flat):
+        return (real_and_imaginary(flat)[0],)
+    parts = tuple(part for part in real_and_imaginary(flat) if part != 0)
+    return parts or (sympy.S.Zero,)
+
+
+def _derived(flat: sympy.Expr) -> sympy.Expr:
+    """An expression over partials as sympy writes it, with derivatives of fields."""
+    return flat.xreplace({p: p.derivative for p in flat.atoms(Partial)})
 
 
 def _equation_latex(equation: Equation) -> str:

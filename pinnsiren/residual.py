@@ -80,7 +80,7 @@ def _bind(group: Group, model: Model, columns: Mapping[sympy.Symbol, Tensor]) ->
     coefficients = tuple(tuple(torch.stack([_column(bound, next(values)) for _ in operator]) for operator in r.operators)
                          for r in group.requests)
     coefficients = tuple(tuple(a[:, :1] if bool((a == a[:, :1]).all()) else a for a in c) for c in coefficients)
-    inputs = tuple(torch.stack([columns[c] for c in carrier.coordinates], dim=1) if request.places else like.new_zeros((0, 0))
+    inputs = tuple(carrier.inputs(columns, len(like), like) if request.places else like.new_zeros((0, 0))
                    for carrier, request in zip(model.carriers, group.requests, strict=True))
     lean = Bound(bound.values, bound.missing, bound.waiting, bound.outputs[:len(group.residuals)], bound.count, bound.zero)
     return Sample(group, columns, inputs, coefficients, lean)

@@ -4,7 +4,7 @@ import copy
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import matplotlib.figure
@@ -18,16 +18,18 @@ from torch import Tensor
 from pinnsiren import plotting, storage
 from pinnsiren.check import undetermined_constants
 from pinnsiren.compile import compile_expressions
+from pinnsiren.complex_parts import real_and_imaginary
 from pinnsiren.domains import Box, Domain
-from pinnsiren.errors import DataError, EquationError, SolveError, StorageError
+from pinnsiren.errors import DataError, EquationError, ProblemError, SolveError, StorageError
+from pinnsiren.formulation import expressed
 from pinnsiren.model import Model
 from pinnsiren.networks import ModuleNetwork, Network, build
 from pinnsiren.partials import Partial, in_partials
 from pinnsiren.problem import Problem
-from pinnsiren.symbols import Field, Parameter
+from pinnsiren.symbols import Field, Parameter, RangedParameter, Unknown
 from pinnsiren.version import __version__
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 CHUNK = 16384  # points evaluated at once: a hundred MB for a few thousand features
 
 Code = Literal["converged", "finished", "time", "stalled", "interrupted", "diverged", "failed"]
@@ -74,6 +76,22 @@ class History:
         return len(self.seconds)
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """An unknown scalar that was found.
+
+    Args:
+        value: in the unit that the equations give it.
+        uncertainty: its standard error, in the same unit, from the covariance of the fit; NaN if there is none.
+    """
+
+    value: float
+    uncertainty: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.8g} ± {self.uncertainty:.1g}"
+
+
 @dataclass(frozen=True, eq=False)
 class Solution:
     """Neural fields that were fitted to a problem. Call it with a field and points.
@@ -84,6 +102,9 @@ class Solution:
         history, status: how the solve went, and how it ended.
         seed: that reproduces it.
         settings: versions, device and options, as plain values.
+        forms: each real part of the problem's fields in the fields that networks carry; by default they are the same.
+        unknowns: what was found for the problem's unknown scalars.
+        fixed: values of the parameters that have ranges; see :meth:`at`.
     """
 
     problem: Problem
@@ -92,53 +113,76 @@ class Solution:
     status: Status
     seed: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    forms: Mapping[Field, sympy.Expr] = field(default_factory=dict)
+    unknowns: Mapping[Unknown, Estimate] = field(default_factory=dict)
+    fixed: Mapping[RangedParameter, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         fields = ", ".join(map(str, self.problem.fields))
         networks = ", ".join(type(c.network).__name__ for c in self.model.carriers)
         return f"<Solution of {self.problem.name or 'a problem'}: {fields} by {networks}; {self.status.code}>"
 
-    def __call__(self, field: Field, points: ArrayLike | Mapping[Any, ArrayLike]) -> Array:
+    def at(self, **values: float) -> "Solution":
+        """The solution for one value of each parameter that has a range: ``solution.at(k=7.5)``, to call or to validate.
+
+        Raises:
+            ProblemError: a name that no such parameter has, or a value outside its range.
+        """
+        fixed = {k: float(values[k.name]) for k in self.problem.ranges if k.name in values}
+        return replace(self, problem=self.problem.at(**values), fixed={**self.fixed, **fixed})
+
+    def __call__(self, field: Field, points: ArrayLike | Mapping[Any, ArrayLike], **parameters: float) -> Array:
         """A field's values.
 
         Args:
             field: one of ``problem.fields``.
             points: (n, d) in the order of ``problem.coordinates``, or ``{x: array, y: array}``; in their units.
+            parameters: a value for each parameter with a range: ``solution(u, points, k=7.5)``.
 
         Returns:
-            (n,) float64.
+            (n,) float64, complex128 for a complex field.
         """
         if field not in self.problem.fields:
             raise EquationError(f"{field} is no field of the problem; it has {', '.join(map(str, self.problem.fields))}.")
-        return self.evaluate(field, points)
+        values = self.evaluate(field, points, **parameters)
+        return values if field.is_real else values.astype(np.complex128)
 
-    def evaluate(self, expression: Any, points: ArrayLike | Mapping[Any, ArrayLike]) -> Array:
+    def evaluate(self, expression: Any, points: ArrayLike | Mapping[Any, ArrayLike], **parameters: float) -> Array:
         """Any sympy expression of the fields, their derivatives (up to order 4), coordinates and parameters.
 
         Args:
             expression: such as ``u.diff(x) + y*u``; a vector such as ``ps.grad(u)`` gives a column for each component.
-            points: see :meth:`__call__`.
+            points, parameters: see :meth:`__call__`.
 
         Returns:
-            (n,) float64, or (n, components) for a vector.
+            (n,), or (n, components) for a vector; float64, or complex128 where the expression is not real.
 
         Raises:
             EquationError: a symbol that is no coordinate or parameter of the problem, an unsupported function.
             DataError: points of another shape, or not finite.
+            ProblemError: a parameter that has a range was given no value, or one outside its range.
         """
+        if parameters:
+            return self.at(**parameters).evaluate(expression, points)
+        if self.problem.ranges:
+            k = self.problem.ranges[0].name
+            raise ProblemError(f"the solution holds for a range of {k}; give a value: solution(u, points, {k}=…).")
         vector = isinstance(expression, (sympy.MatrixBase, Sequence))
-        flat = [in_partials(e) for e in (list(expression) if vector else [expression])]
-        self._require_known(flat)
-        values = np.concatenate([self._evaluate(flat, chunk) for chunk in _chunks(self._points(points))], axis=1)
+        declared = [sympy.sympify(e) for e in (list(expression) if vector else [expression])]
+        pairs = [real_and_imaginary(in_partials(expressed(e, self.forms))) for e in declared]
+        self._require_known([part for pair in pairs for part in pair])
+        flat = [part for pair in pairs for part in pair]
+        parts = np.concatenate([self._evaluate(flat, chunk) for chunk in _chunks(self._points(points))], axis=1)
+        values = parts[::2] if all(im == 0 for _, im in pairs) else parts[::2] + 1j * parts[1::2]
         return values.T if vector else values[0]
 
     @torch.no_grad()
     def _evaluate(self, flat: Sequence[sympy.Expr], points: Tensor) -> Array:
         columns = dict(zip(self.problem.coordinates, points.T, strict=True))
+        columns |= {k: points.new_full((len(points),), value) for k, value in self.fixed.items()}
         for carrier, request in zip(self.model.carriers, self.model.requests(flat), strict=True):
             if request.places:
-                inputs = torch.stack([columns[c] for c in carrier.coordinates], dim=1)
-                jet = carrier.network.jet(inputs, request.channels)
+                jet = carrier.network.jet(carrier.inputs(columns, len(points), points), request.channels)
                 columns |= {symbol: jet[channel, :, output] for symbol, channel, output in request.places}
         values = compile_expressions(flat).bind(columns, len(points), points)({})
         return torch.stack(values).double().cpu().numpy()
@@ -160,12 +204,13 @@ class Solution:
         return torch.as_tensor(array).to(self.model.reference)
 
     def _require_known(self, flat: Sequence[sympy.Expr]) -> None:
+        carried = {f for c in self.model.carriers for f in c.fields}
         for symbol in sorted({s for e in flat for s in e.free_symbols}, key=str):
             if isinstance(symbol, Partial):
-                if symbol.field not in self.problem.fields:
+                if symbol.field not in carried:
                     raise EquationError(f"{symbol.field} is no field of the problem; "
                                         f"it has {', '.join(map(str, self.problem.fields))}.")
-            elif not isinstance(symbol, Parameter) and symbol not in self.problem.coordinates:
+            elif not isinstance(symbol, Parameter) and symbol not in (*self.problem.coordinates, *self.fixed):
                 raise EquationError(f"the expression holds {symbol}, which is no coordinate of the problem; "
                                     f"it has {', '.join(map(str, self.problem.coordinates))}.")
 
@@ -178,8 +223,10 @@ class Solution:
     def plot(self) -> matplotlib.figure.Figure:
         """Every field over the domain, and the history of the solve."""
         domain = self.domain or Box(self.problem.bounds)
-        fields = {f.name: (lambda points, f=f: self(f, points)) for f in self.problem.fields
-                  if f.coordinates == self.problem.coordinates}
+        middle = {k.name: 0.5 * float(k.low + k.high) for k in self.problem.ranges}
+        shown = self.at(**middle) if middle else self
+        fields = {name: (lambda points, e=e: shown.evaluate(e, points)) for f in self.problem.fields
+                  if f.coordinates == self.problem.coordinates for name, e in _shown(f).items()}
         return plotting.plot_fields(fields, domain, history={"loss": self.history.loss, **self.history.residuals},
                                     signed=not undetermined_constants(self.problem), title=self.problem.name)
 
@@ -194,9 +241,19 @@ class Solution:
             "status": {"code": self.status.code, "ok": self.status.ok, "advice": self.status.advice},
             "history": {"seconds": self.history.seconds, "loss": self.history.loss, "measure": self.history.measure,
                         "residuals": dict(self.history.residuals), "phases": list(self.history.phases)},
+            "forms": dict(self.forms), "fixed": dict(self.fixed),
+            "unknowns": {c: [e.value, e.uncertainty] for c, e in self.unknowns.items()},
             "networks": [{"fields": list(c.fields), "kind": kind, "arguments": arguments,
                           "state": {k: v.detach().cpu().numpy() for k, v in c.network.state_dict().items()}}
                          for c in self.model.carriers for kind, arguments in [c.network.spec()]]})
+
+
+def _shown(field: Field) -> dict[str, sympy.Expr]:
+    """What a picture shows of a field: itself, or real part, magnitude and phase of a complex one."""
+    if field.is_real:
+        return {field.name: field}
+    name = field.name
+    return {f"Re {name}": sympy.re(field), f"|{name}|": sympy.Abs(field), f"arg {name}": sympy.arg(field)}
 
 
 def load(path: str | os.PathLike[str], network: torch.nn.Module | None = None) -> Solution:
@@ -217,7 +274,8 @@ def load(path: str | os.PathLike[str], network: torch.nn.Module | None = None) -
         return Solution(
             record["problem"], Model(carriers),
             History(history["seconds"], history["loss"], history["measure"], history["residuals"], tuple(history["phases"])),
-            Status(**record["status"]), record["seed"], record["settings"])
+            Status(**record["status"]), record["seed"], record["settings"], record.get("forms", {}),
+            {c: Estimate(*pair) for c, pair in record.get("unknowns", {}).items()}, record.get("fixed", {}))
     except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
         raise StorageError(f"{path} is no solution of pinnsiren: {type(error).__name__} {error}. "
                            "Write it again with solution.save.") from error
@@ -247,7 +305,7 @@ def environment(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
 def require_fields(problem: Problem, model: Model) -> None:
     """Raise unless the model carries every field of the problem."""
     carried = {f for c in model.carriers for f in c.fields}
-    missing = [f for f in problem.fields if f not in carried]
+    missing = [f for f in problem.carried if f not in carried]
     if missing:
         raise SolveError(f"no network carries {missing[0]}; give one for each field, or leave network out.")
 

@@ -12,14 +12,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from pinnsiren.ansatz import Ansatz
 from pinnsiren.errors import ProblemError, SolveError
+from pinnsiren.formulation import Formulation, formulate
 from pinnsiren.model import Model, groups
 from pinnsiren.networks import ModuleNetwork, Network
 from pinnsiren.problem import Problem
 from pinnsiren.solution import Code, History, Solution, Status, environment, require_fields
 from pinnsiren.solvers.automatic import Automatic
 from pinnsiren.solvers.task import Best, Solver, Step, Task
-from pinnsiren.symbols import Field
+from pinnsiren.symbols import Field, Unknown
 
 TARGET = 1e-11  # estimated relative error; the error itself is usually a digit or two smaller
 
@@ -29,9 +31,10 @@ class ProblemWarning(UserWarning):
 
 
 def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module] | None = None,
-          solver: Solver | None = None, *, points: int | Mapping[str, int] | None = None, seed: int = 0,
-          device: str | torch.device | None = None, dtype: torch.dtype | None = None, max_time: float | None = None,
-          target: float = TARGET, memory_limit: float = 4e9, progress: bool | None = None) -> Solution:
+          solver: Solver | None = None, *, ansatz: Ansatz | bool | None = None,
+          points: int | Mapping[str, int] | None = None, seed: int = 0, device: str | torch.device | None = None,
+          dtype: torch.dtype | None = None, max_time: float | None = None, target: float = TARGET, memory_limit: float = 4e9,
+          progress: bool | None = None) -> Solution:
     """Find neural fields that satisfy a problem.
 
     Args:
@@ -39,6 +42,8 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
         network: a Siren, MLP, Fourier or any ``torch.nn.Module`` from points (n, d) to fields (n, outputs); or one for
             each field. It is copied, not changed. By default the solver chooses one.
         solver: by default :class:`Automatic`: least squares with chosen features, then Gauss–Newton if needed.
+        ansatz: how the fields are written in those that networks carry, such as u = g + φN; by default the problem's own,
+            else hard conditions where :func:`pinnsiren.ansatz.chosen` finds that they pay; False for none.
         points: in all, or by constraint name; by default the solver chooses.
         seed: of points and parameters; the same seed on the same machine gives the same result.
         device: such as "cpu" or "cuda"; by default a GPU if there is one.
@@ -61,17 +66,20 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
     place = _device(device)
     if max_time is not None and not max_time > 0:
         raise SolveError(f"max_time={max_time}; give seconds > 0, or None for no limit.")
-    model = None if network is None else _model(problem, network, place, dtype or solver.dtype)
+    used = _ansatz(problem, ansatz)
+    formulation = formulate(problem, used)
+    solved = formulation.problem
+    model = None if network is None else _model(formulation, problem, network, place, dtype or solver.dtype)
     start = time.monotonic()
-    task = Task(problem, model, points, seed, place, dtype, target, start + (max_time or math.inf), memory_limit)
+    task = Task(solved, model, points, seed, place, dtype, target, start + (max_time or math.inf), memory_limit)
     with _Watch(problem, start, progress) as watch:
         status = _run(solver, task, watch)
     found = watch.best.restore()
     if found is None:
         raise SolveError(f"the solve ended before it had any fields: {status}")
     settings = {**environment(place, found.reference.dtype), "solver": repr(solver), "target": target,
-                "seconds": time.monotonic() - start}
-    return Solution(problem, found, watch.history(), status, seed, settings)
+                "seconds": time.monotonic() - start, "ansatz": "none" if used is None else used.remark}
+    return Solution(problem, found, watch.history(), status, seed, settings, formulation.forms)
 
 
 @dataclass
@@ -173,13 +181,26 @@ def _device(device: str | torch.device | None) -> torch.device:
     return place
 
 
-def _model(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module], device: torch.device,
-           dtype: torch.dtype) -> Model:
-    """A copy of the user's networks as a model of the problem's fields."""
+def _ansatz(problem: Problem, asked: Ansatz | bool | None) -> Ansatz | None:
+    if isinstance(asked, Ansatz):
+        return asked
+    if asked not in (None, False, True):
+        raise SolveError(f"ansatz={asked!r}; expected None to let solve choose, False for none, or one made by "
+                         "pinnsiren.ansatz.")
+    if asked is False:
+        return None
+    return problem.ansatz
+
+
+def _model(formulation: Formulation, problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module],
+           device: torch.device, dtype: torch.dtype) -> Model:
+    """A copy of the user's networks as a model of the fields that are solved for; unknown scalars need none."""
+    solved = formulation.problem
+    scalars = tuple(f for f in solved.carried if not f.coordinates)
     if isinstance(network, Mapping):
-        given: dict[tuple[Field, ...], torch.nn.Module] = {(f,): n for f, n in network.items()}
+        given = {_carried(f, formulation, problem): n for f, n in network.items()}
     else:
-        together = groups(problem.fields)
+        together = groups([f for f in solved.carried if f.coordinates])
         if len(together) > 1:
             raise SolveError("the fields have different coordinates, so one network cannot carry them all; "
                              "give a network for each: network={u: …, v: …}.")
@@ -187,9 +208,22 @@ def _model(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.
     for module in given.values():
         if not isinstance(module, torch.nn.Module):
             raise SolveError(f"network={module!r}; expected a Siren, MLP or any torch.nn.Module, or a dict of them by field.")
-    model = Model({fields: _network(copy.deepcopy(n), fields) for fields, n in given.items()}).to(device=device, dtype=dtype)
-    require_fields(problem, model)
+    networks = {fields: _network(copy.deepcopy(n), fields) for fields, n in given.items()}
+    if scalars:
+        from pinnsiren.networks.constant import Constant
+        networks[scalars] = Constant(len(scalars), [float(c.initial) for c in scalars if isinstance(c, Unknown)])
+    model = Model(networks).to(device=device, dtype=dtype)
+    require_fields(solved, model)
     return model
+
+
+def _carried(field: Field, formulation: Formulation, problem: Problem) -> tuple[Field, ...]:
+    """The real fields that a network given for a declared field carries: its parts, or those of what an ansatz put there."""
+    if field not in problem.fields:
+        raise SolveError(f"network names {field}, which is no field of the problem; it has "
+                         f"{', '.join(map(str, problem.fields))}.")
+    found = {f for part in field.parts for f in formulation.forms[part].atoms(Field)}
+    return tuple(f for f in formulation.problem.carried if f in found and f.coordinates)
 
 
 def _network(module: torch.nn.Module, fields: tuple[Field, ...]) -> Network:

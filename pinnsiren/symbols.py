@@ -20,6 +20,8 @@ class Time(sympy.Symbol):
 class Parameter(sympy.Symbol):
     """A named constant of the problem, replaced by its value when the equations are compiled.
 
+    ``Parameter(name, low, high)`` is a :class:`RangedParameter` instead: one solve for all values of a range.
+
     Args:
         name: how it prints, and how ``--set name=value`` finds it.
         value: a finite real number, in whatever unit the equations use.
@@ -28,12 +30,11 @@ class Parameter(sympy.Symbol):
         EquationError: the value is not a finite number.
     """
 
-    def __new__(cls, name: str, value: float) -> "Parameter":
-        number = sympy.sympify(value)
-        if not (number.is_number and number.is_real and number.is_finite):
-            raise EquationError(f"Parameter '{name}' was given {value!r}; expected one finite real number.")
+    def __new__(cls, name: str, value: float, high: float | None = None) -> Any:
+        if high is not None:
+            return RangedParameter(name, value, high)
         symbol = sympy.Symbol.__xnew__(cls, name, real=True)
-        symbol.value = number
+        symbol.value = _finite(value, name)
         return symbol
 
     def _hashable_content(self) -> tuple[Any, ...]:
@@ -43,14 +44,48 @@ class Parameter(sympy.Symbol):
         return (self.name, self.value), {}
 
 
-class Data(sympy.Symbol):
-    """A symbol whose values travel with a point set: the a(x) of C(a(x), Φ, ∇Φ, …) = 0. Real."""
+class RangedParameter(sympy.Symbol):
+    """A parameter that takes every value of [low, high]: one more coordinate of all fields, sampled over its range.
 
-    def __new__(cls, name: str) -> "Data":
-        return super().__new__(cls, name, real=True)
+    Made by ``Parameter(name, low, high)``. The solution is then evaluated at a value: ``solution(u, points, k=7.5)``.
+
+    Raises:
+        EquationError: an end that is not finite, or low ≥ high.
+    """
+
+    def __new__(cls, name: str, low: float, high: float) -> "RangedParameter":
+        symbol = sympy.Symbol.__xnew__(cls, name, real=True)
+        symbol.low, symbol.high = _finite(low, name), _finite(high, name)
+        if not symbol.low < symbol.high:
+            raise EquationError(f"Parameter('{name}', {low}, {high}) has an empty range; give low < high, "
+                                "or one value for a constant.")
+        return symbol
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.low, self.high)
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (self.name,), {}
+        return (self.name, self.low, self.high), {}
+
+
+class Data(sympy.Symbol):
+    """A symbol whose values travel with a point set: the a(x) of C(a(x), Φ, ∇Φ, …) = 0.
+
+    Args:
+        name: how it prints.
+        complex: whether its values are complex numbers; its :attr:`parts` are then two real Data.
+    """
+
+    def __new__(cls, name: str, complex: bool = False) -> "Data":
+        return super().__new__(cls, name, **({"complex": True} if complex else {"real": True}))
+
+    @property
+    def parts(self) -> tuple["Data", ...]:
+        """Real and imaginary part of complex data; the symbol itself if it is real."""
+        return (self,) if self.is_real else (Data(f"{self.name}_re"), Data(f"{self.name}_im"))
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return ((self.name,) if self.is_real else (self.name, sympy.true)), {}
 
 
 class Normal(sympy.Symbol):
@@ -74,19 +109,17 @@ class Field(AppliedUndef):
     Args:
         name: how it prints.
         coordinates: the real symbols it depends on, at least one, all different.
-        complex: False; a complex field is written as two real ones, its real and its imaginary part.
+        complex: whether its values are complex numbers; networks then carry its :attr:`parts`, two real fields.
 
     Raises:
-        EquationError: no coordinate, a repeated one, something that is not a symbol, or ``complex=True``.
+        EquationError: no coordinate, a repeated one, or something that is not a symbol.
     """
 
     def __new__(cls, *arguments: Any, **options: Any) -> "Field":
-        if cls is not Field:  # u.func(...), as sympy rebuilds an expression
+        if cls not in (Field, Unknown):  # u.func(...), as sympy rebuilds an expression
             return AppliedUndef.__new__(cls, *arguments, **options)
         name, *coordinates = arguments
-        if options.pop("complex", False):
-            raise EquationError(f"field {name!r} was declared complex, and fields are real so far; "
-                                "declare two fields, its real and its imaginary part.")
+        kind = {"complex": True} if options.pop("complex", False) else {"real": True}
         if options:
             raise EquationError(f"field {name!r} was given {sorted(options)}; Field takes a name and coordinates.")
         if not isinstance(name, str) or not name:
@@ -96,7 +129,7 @@ class Field(AppliedUndef):
                                 "expected the symbols that ps.coordinates or ps.time returned.")
         if len(set(coordinates)) < len(coordinates):
             raise EquationError(f"field '{name}' names a coordinate twice: {tuple(coordinates)}.")
-        made: Field = UndefinedFunction(name, bases=(Field,), real=True)(*coordinates)
+        made: Field = UndefinedFunction(name, bases=(Field,), **kind)(*coordinates)
         return made
 
     @property
@@ -107,6 +140,50 @@ class Field(AppliedUndef):
     def coordinates(self) -> tuple[sympy.Symbol, ...]:
         """The symbols that the field depends on, in the order of its declaration."""
         return tuple(self.args)
+
+    @property
+    def parts(self) -> tuple["Field", ...]:
+        """Real and imaginary part of a complex field, u = u_re + i u_im; the field itself if it is real."""
+        if self.is_real:
+            return (self,)
+        return Field(f"{self.name}_re", *self.args), Field(f"{self.name}_im", *self.args)
+
+
+class Unknown(Field):
+    """A scalar that the solve finds, such as a wave speed or the strength of a source: a field without coordinates.
+
+    Args:
+        name: how it prints.
+        initial: where the search starts; in the unit that the equations give it. It matters for nonlinear problems.
+
+    Raises:
+        EquationError: no name, or an initial value that is not a finite number.
+    """
+
+    def __new__(cls, *arguments: Any, **options: Any) -> "Unknown":
+        if cls is not Unknown:
+            made: Unknown = AppliedUndef.__new__(cls, *arguments, **options)
+            return made
+        return cls._declared(*arguments, **options)
+
+    @classmethod
+    def _declared(cls, name: str, initial: float = 1.0) -> "Unknown":
+        if not isinstance(name, str) or not name:
+            raise EquationError(f"Unknown(name, initial): the name is {name!r}; give a text such as 'c'.")
+        made: Unknown = UndefinedFunction(name, bases=(Unknown,), real=True, initial=_finite(initial, name))()
+        return made
+
+    @property
+    def initial(self) -> sympy.Expr:
+        """The value from which the search starts."""
+        return self.func.initial
+
+    def _sympystr(self, printer: Any) -> str:
+        return self.name
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        text = str(printer._print(sympy.Symbol(self.name)))
+        return text if exp is None else f"{text}^{{{exp}}}"
 
 
 def coordinates(names: str) -> tuple[sympy.Symbol, ...]:
@@ -166,3 +243,10 @@ def normal_derivative(expression: Any, along: Iterable[sympy.Symbol] | None = No
     """∂f/∂n = n·∇f with the outward unit normal n of the region that the equation is put on."""
     along = space_coordinates(expression) if along is None else tuple(along)
     return sympy.Add(*[Normal(c) * sympy.diff(expression, c) for c in along])
+
+
+def _finite(value: Any, name: str) -> sympy.Expr:
+    number = sympy.sympify(value)
+    if not (number.is_number and number.is_real and number.is_finite):
+        raise EquationError(f"'{name}' was given {value!r}; expected one finite real number.")
+    return number

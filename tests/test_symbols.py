@@ -60,7 +60,6 @@ def test_parameters_are_equal_by_name_and_value() -> None:
     (lambda: ps.Field("u", x, x), "twice"),
     (lambda: ps.Field("u", x, 3), "expected the symbols"),
     (lambda: ps.Field(x, y), "give a text"),
-    (lambda: ps.Field("u", x, complex=True), "declare two fields"),
     (lambda: ps.Field("u", x, real=True), "takes a name and coordinates"),
     (lambda: ps.Parameter("k", sympy.I), "one finite real number"),
     (lambda: ps.Parameter("k", float("nan")), "one finite real number"),
@@ -71,3 +70,31 @@ def test_parameters_are_equal_by_name_and_value() -> None:
 def test_bad_symbols(make, message) -> None:
     with pytest.raises(ps.EquationError, match=message):
         make()
+
+
+def test_a_complex_field_has_two_real_parts() -> None:
+    u = ps.Field("u", x, y, complex=True)
+    assert [str(p) for p in u.parts] == ["u_re(x, y)", "u_im(x, y)"]
+    assert all(p.is_real for p in u.parts)
+    assert not u.is_real
+    assert u != ps.Field("u", x, y)
+    assert ps.laplacian(u) == u.diff(x, 2) + u.diff(y, 2)
+
+
+def test_an_unknown_is_a_constant_that_is_looked_for() -> None:
+    c = ps.Unknown("c", 2)
+    assert (str(c), sympy.latex(c**2), float(c.initial)) == ("c", "c^{2}", 2.0)
+    assert sympy.diff(c * x**2, x) == 2 * c * x
+    assert c.coordinates == ()
+    assert c == ps.Unknown("c", 2)
+    assert c != ps.Unknown("c", 3)
+    with pytest.raises(ps.EquationError, match="one finite real number"):
+        ps.Unknown("c", float("inf"))
+
+
+def test_a_parameter_with_two_ends_is_a_range() -> None:
+    k = ps.Parameter("k", 1, 10)
+    assert (k.name, float(k.low), float(k.high), k.is_real) == ("k", 1.0, 10.0, True)
+    assert k != ps.Parameter("k", 1, 11)
+    with pytest.raises(ps.EquationError, match="empty range"):
+        ps.Parameter("k", 2, 2)

@@ -18,16 +18,20 @@ class Box(Domain):
 
     Args:
         extent: (lower, upper) for each coordinate, numbers (sympy's too) in its units.
+        periodic: the coordinates whose ends are joined; across them the box has no faces.
 
     Raises:
-        DomainError: an extent that is not finite, is empty, or runs backwards; coordinates that are not symbols.
+        DomainError: an extent that is not finite, is empty, or runs backwards; coordinates that are not symbols; a
+            periodic coordinate that the box has not.
     """
 
     extent: Extent | Mapping[sympy.Symbol, tuple[Any, Any]]
+    periodic: tuple[sympy.Symbol, ...] = ()
 
     def __post_init__(self) -> None:
         given = pairs(self.extent, "Box", "Box({x: (-1, 1), y: (0, 2)})")
         object.__setattr__(self, "extent", tuple((c, _ends(c, ends)) for c, ends in given))
+        object.__setattr__(self, "periodic", _joined(self.periodic, self.coordinates))
 
     @property
     def coordinates(self) -> tuple[sympy.Symbol, ...]:
@@ -47,15 +51,25 @@ class Box(Domain):
     def bounds(self) -> Array:
         return np.array([ends for _, ends in self._extent])
 
+    @property
+    def advice(self) -> str:
+        return (f"All its coordinates are periodic, so it has no boundary: put the equation on its interior, or name fewer "
+                f"than {self.periodic} as periodic.")
+
     def sides(self, points: Array, tolerance: float) -> Sides:
         beyond = np.maximum(self.lower - points, points - self.upper)
+        joined = np.array([c in self.periodic for c in self.coordinates])
         # Outside, the distance to the nearest corner, edge or face; inside, that to the nearest face.
-        outside = np.linalg.norm(np.maximum(beyond, 0.0), axis=1)
-        return sides_of(np.where(outside > 0, outside, beyond.max(axis=1)), tolerance)
+        walls = beyond[:, ~joined]
+        outside = np.linalg.norm(np.maximum(walls, 0.0), axis=1)
+        distance = np.where(outside > 0, outside, walls.max(axis=1, initial=-np.inf))
+        in_cell = (beyond[:, joined] <= tolerance).all(axis=1)
+        return np.where(in_cell, sides_of(distance, tolerance), 1).astype(np.int8)
 
     def normals(self, points: Array) -> Array:
-        nearest = np.argmin(np.abs(np.hstack([points - self.lower, points - self.upper])), axis=1)
-        upper, axis = np.divmod(nearest, points.shape[1])
+        distance = np.abs(np.hstack([points - self.lower, points - self.upper]))
+        distance[:, 2 * [c in self.periodic for c in self.coordinates]] = np.inf
+        upper, axis = np.divmod(np.argmin(distance, axis=1), points.shape[1])
         normals = np.zeros_like(points)
         normals[np.arange(len(points)), axis] = np.where(upper, 1.0, -1.0)
         return normals
@@ -70,7 +84,8 @@ class Box(Domain):
         return (Chart(len(lower), float(np.prod(upper - lower)), place),)
 
     def boundary_charts(self) -> tuple[Chart, ...]:
-        return tuple(self._face_chart(axis, end) for axis in range(len(self.coordinates)) for end in (0, 1))
+        return tuple(self._face_chart(axis, end) for axis, c in enumerate(self.coordinates) if c not in self.periodic
+                     for end in (0, 1))
 
     def _face_chart(self, axis: int, end: int) -> Chart:
         bounds = self.bounds
@@ -92,9 +107,18 @@ class Box(Domain):
         return self.extent  # type: ignore[return-value]  # as __post_init__ leaves it
 
 
-def Interval(coordinate: sympy.Symbol, lower: Any, upper: Any) -> Box:
-    """The interval [lower, upper], a one-dimensional box; its boundary is its two ends."""
-    return Box({coordinate: (lower, upper)})
+def Interval(coordinate: sympy.Symbol, lower: Any, upper: Any, periodic: bool = False) -> Box:
+    """The interval [lower, upper], a one-dimensional box; its boundary is its two ends, none if it is periodic."""
+    return Box({coordinate: (lower, upper)}, periodic=(coordinate,) if periodic else ())
+
+
+def _joined(given: Any, coordinates: tuple[sympy.Symbol, ...]) -> tuple[sympy.Symbol, ...]:
+    """The periodic coordinates in the box's order."""
+    names = (given,) if isinstance(given, sympy.Symbol) else given
+    if not isinstance(names, (tuple, list)) or not all(c in coordinates for c in names):
+        raise DomainError(f"periodic={given!r} of a box with the coordinates {coordinates}; name some of those, "
+                          f"such as periodic=({coordinates[0]},).")
+    return tuple(c for c in coordinates if c in names)
 
 
 def _ends(coordinate: sympy.Symbol, ends: Any) -> tuple[float, float]:

@@ -39,6 +39,17 @@ class Difference(Domain):
         return self.left.coordinates
 
     @property
+    def sliced(self) -> tuple[sympy.Symbol, ...]:
+        return self.left.sliced
+
+    @property
+    def periodic(self) -> tuple[sympy.Symbol, ...]:
+        return joined(self.left, self.right, "-")
+
+    def during(self, lower: float, upper: float) -> "Difference":
+        return Difference(self.left.during(lower, upper), self.right.during(lower, upper))
+
+    @property
     def bounds(self) -> Array:
         return self.left.bounds
 
@@ -51,6 +62,9 @@ class Difference(Domain):
 
     def interior_charts(self) -> tuple[Chart, ...]:
         return _on_side(self, self.left.interior_charts(), self.right, 1)
+
+    def slice_charts(self, instant: float) -> tuple[Chart, ...]:
+        return _on_side(self, self.left.slice_charts(instant), self.right, 1)
 
     def boundary_charts(self) -> tuple[Chart, ...]:
         return (*_surviving(self, self.left.boundary_charts(), self.right, 1),
@@ -76,6 +90,17 @@ class Intersection(Domain):
         return self.left.coordinates
 
     @property
+    def sliced(self) -> tuple[sympy.Symbol, ...]:
+        return self.left.sliced
+
+    @property
+    def periodic(self) -> tuple[sympy.Symbol, ...]:
+        return joined(self.left, self.right, "&")
+
+    def during(self, lower: float, upper: float) -> "Intersection":
+        return Intersection(self.left.during(lower, upper), self.right.during(lower, upper))
+
+    @property
     def bounds(self) -> Array:
         lower = np.maximum(self.left.bounds[:, 0], self.right.bounds[:, 0])
         upper = np.minimum(self.left.bounds[:, 1], self.right.bounds[:, 1])
@@ -93,6 +118,9 @@ class Intersection(Domain):
         if sum(c.measure for c in a) <= sum(c.measure for c in b):  # fewer trials are refused
             return _on_side(self, a, self.right, -1)
         return _on_side(self, b, self.left, -1)
+
+    def slice_charts(self, instant: float) -> tuple[Chart, ...]:
+        return _on_side(self, self.left.slice_charts(instant), self.right, -1)
 
     def boundary_charts(self) -> tuple[Chart, ...]:
         return (*_surviving(self, self.left.boundary_charts(), self.right, -1),
@@ -118,6 +146,17 @@ class Union(Domain):
         return self.left.coordinates
 
     @property
+    def sliced(self) -> tuple[sympy.Symbol, ...]:
+        return self.left.sliced
+
+    @property
+    def periodic(self) -> tuple[sympy.Symbol, ...]:
+        return joined(self.left, self.right, "|")
+
+    def during(self, lower: float, upper: float) -> "Union":
+        return Union(self.left.during(lower, upper), self.right.during(lower, upper))
+
+    @property
     def bounds(self) -> Array:
         return np.stack([np.minimum(self.left.bounds[:, 0], self.right.bounds[:, 0]),
                          np.maximum(self.left.bounds[:, 1], self.right.bounds[:, 1])], axis=1)
@@ -132,6 +171,9 @@ class Union(Domain):
     def interior_charts(self) -> tuple[Chart, ...]:
         return (*self.left.interior_charts(), *_on_side(self, self.right.interior_charts(), self.left, 1))
 
+    def slice_charts(self, instant: float) -> tuple[Chart, ...]:
+        return (*self.left.slice_charts(instant), *_on_side(self, self.right.slice_charts(instant), self.left, 1))
+
     def boundary_charts(self) -> tuple[Chart, ...]:
         return (*_surviving(self, self.left.boundary_charts(), self.right, 1),
                 *_on_side(self, self.right.boundary_charts(), self.left, 1))
@@ -144,6 +186,33 @@ def _check(left: Domain, right: Domain, sign: str) -> None:
     if left.coordinates != right.coordinates:
         raise DomainError(f"a {sign} b of a domain in {left.coordinates} and one in {right.coordinates}; "
                           "give both the same coordinates in the same order.")
+    if left.sliced != right.sliced:
+        raise DomainError(f"a {sign} b of a domain with slices along {left.sliced} and one with {right.sliced}: in a Box time "
+                          "is a coordinate like another. Write both as space * Interval(t, …).")
+    joined(left, right, sign)
+
+
+def joined(left: Domain, right: Domain, sign: str) -> tuple[sympy.Symbol, ...]:
+    """The periodic coordinates of left ∘ right.
+
+    A coordinate that both join at the same ends stays joined, and one that only the larger joins where the other domain
+    lies strictly between its ends.
+
+    Raises:
+        DomainError: the ends of a joined coordinate would not match.
+    """
+    kept = []
+    for i, c in enumerate(left.coordinates):
+        a, b = left.bounds[i], right.bounds[i]
+        joins = c in left.periodic, c in right.periodic
+        same = all(joins) and np.array_equal(a, b)
+        within = ((joins == (True, False) and sign != "&" and a[0] < b[0] and b[1] < a[1])
+                  or (joins == (False, True) and sign == "|" and b[0] < a[0] and a[1] < b[1]))
+        if any(joins) and not same and not within:
+            raise DomainError(f"a {sign} b with {c} periodic: {left} and {right} do not repeat alike. Make both periodic over "
+                              f"the same ends of {c}, or keep the other domain strictly between them.")
+        kept += [c] if any(joins) else []
+    return tuple(kept)
 
 
 def _on_side(domain: Domain, charts: Sequence[Chart], other: Domain, side: int) -> tuple[Chart, ...]:
@@ -181,11 +250,20 @@ def _decided(domain: Domain, points: Array, tolerance: float, sides: Sides, shar
         return sides
     reach = max(PROBE * max(domain.size, np.finfo(float).tiny), 10 * tolerance)
     directions = _directions(points.shape[1])
-    around = (points[places, None, :] + reach * directions).reshape(-1, points.shape[1])
+    directions[:, [c in domain.sliced for c in domain.coordinates]] = 0.0  # slices are looked at one by one
+    around = _wrapped(domain, (points[places, None, :] + reach * directions).reshape(-1, points.shape[1]))
     seen = domain.sides(around, 0.0).reshape(len(places), -1)
     inside, outside = (seen == -1).any(axis=1), (seen == 1).any(axis=1)
     sides[places] = np.where(inside & outside, 0, np.where(inside, -1, 1))
     return sides
+
+
+def _wrapped(domain: Domain, points: Array) -> Array:
+    """Points with their periodic coordinates brought back between the ends."""
+    axes = [i for i, c in enumerate(domain.coordinates) if c in domain.periodic]
+    lower, upper = domain.bounds[axes].T
+    points[:, axes] = lower + np.mod(points[:, axes] - lower, upper - lower)
+    return points
 
 
 def _directions(dimension: int) -> Array:

@@ -12,9 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from pinnsiren.domains.region import Boundary, Face, Interior
 from pinnsiren.errors import DomainError
 from pinnsiren.sampling import Array, Chart, Mask, as_points
+from pinnsiren.symbols import Time
 
 if TYPE_CHECKING:
+    from pinnsiren.domains.box import Box
     from pinnsiren.domains.csg import Difference, Intersection, Union
+    from pinnsiren.domains.instants import Final, Initial
+    from pinnsiren.domains.product import Product
+
+_GIVE_TIME = "give it one as a factor: space * ps.Interval(t, 0, 1) with t = ps.time('t')."
 
 Sides = NDArray[np.int8]
 Extent = tuple[tuple[sympy.Symbol, tuple[float, float]], ...]
@@ -22,6 +28,9 @@ Extent = tuple[tuple[sympy.Symbol, tuple[float, float]], ...]
 
 class Domain(ABC):
     """A bounded domain Ω of ℝ^d. Implementations are frozen dataclasses, equal when their attributes are.
+
+    Some coordinates have no faces: a periodic one joins its ends, and time (or a parameter) numbers slices Ω(t), which a
+    domain names in ``sliced``. Then ∂Ω is the lateral boundary, ∪ ∂Ω(t) × {t}, with the normals of ∂Ω(t).
 
     A new domain is one new file: it says on which side of its boundary a point lies, gives normals, and covers its
     inside and its boundary by equal-measure charts. Sampling, faces, conditions and CSG follow from that.
@@ -40,7 +49,10 @@ class Domain(ABC):
 
     @abstractmethod
     def sides(self, points: Array, tolerance: float) -> Sides:
-        """On which side of ∂Ω points (n, d) lie: −1 inside, 0 within a distance ``tolerance`` of ∂Ω, +1 outside."""
+        """On which side of ∂Ω points (n, d) lie: −1 inside, 0 within a distance ``tolerance`` of ∂Ω, +1 outside.
+
+        The first and the last slice, and the ends of a periodic coordinate, are inside.
+        """
 
     @abstractmethod
     def normals(self, points: Array) -> Array:
@@ -55,9 +67,46 @@ class Domain(ABC):
         """Charts of dimension d − 1, with outward normals, whose accepted points cover ∂Ω once."""
 
     @property
+    def sliced(self) -> tuple[sympy.Symbol, ...]:
+        """The coordinates that number slices of the domain: its time and its parameters."""
+        return ()
+
+    @property
+    def periodic(self) -> tuple[sympy.Symbol, ...]:
+        """The coordinates whose ends are joined."""
+        return ()
+
+    @property
+    def time(self) -> sympy.Symbol | None:
+        """The time that numbers its slices; None if the domain has none."""
+        return next((c for c in self.sliced if isinstance(c, Time)), None)
+
+    def slice_charts(self, instant: float) -> tuple[Chart, ...]:
+        """Charts of dimension d − 1 whose accepted points fill the slice Ω(t) × {t}, for a domain with time."""
+        raise DomainError(f"a slice was asked of {self}, which has no time; {_GIVE_TIME}")
+
+    def during(self, lower: float, upper: float) -> "Domain":
+        """The slab lower ≤ t ≤ upper of a domain with time.
+
+        Raises:
+            DomainError: there is no time, or the slab is not within it.
+        """
+        raise DomainError(f"a slab of time was asked of {self}, which has no time; {_GIVE_TIME}")
+
+    def extruded(self, primitive: "Domain") -> "Domain":
+        """A domain of the space of a product times the same interval; any other domain as it is."""
+        return primitive
+
+    @property
     def size(self) -> float:
-        """The longest side of ``bounds``, to which tolerances are relative."""
-        return float((self.bounds[:, 1] - self.bounds[:, 0]).max())
+        """The longest side of ``bounds``, time and parameters aside: the length that tolerances are relative to."""
+        sides = self.bounds[:, 1] - self.bounds[:, 0]
+        return float(sides[[c not in self.sliced for c in self.coordinates]].max())
+
+    @property
+    def advice(self) -> str:
+        """What to look at when a region of the domain turns out empty."""
+        return "Check that the domains that it is made of overlap as meant."
 
     def contains(self, points: ArrayLike, tolerance: float = 0.0) -> Mask:
         """Whether points (n, d) lie in the closed domain, or within a distance ``tolerance`` of it: (n,) bool.
@@ -77,6 +126,26 @@ class Domain(ABC):
         """∂Ω with outward normals."""
         return Boundary(self)
 
+    @property
+    def initial(self) -> "Initial":
+        """Ω at its first time, to put initial conditions on.
+
+        Raises:
+            DomainError: the domain has no time.
+        """
+        from pinnsiren.domains.instants import Initial
+        return Initial(self)
+
+    @property
+    def final(self) -> "Final":
+        """Ω at its last time.
+
+        Raises:
+            DomainError: the domain has no time.
+        """
+        from pinnsiren.domains.instants import Final
+        return Final(self)
+
     def face(self, coordinate: sympy.Symbol, value: float) -> Face:
         """The flat part of ∂Ω in the plane coordinate = value.
 
@@ -85,7 +154,11 @@ class Domain(ABC):
         """
         return Face(self, coordinate, value)
 
-    # Imported when used: the CSG classes are domains themselves.
+    # Imported when used: products and the CSG classes are domains themselves.
+    def __mul__(self, interval: "Box") -> "Product":
+        from pinnsiren.domains.product import Product
+        return Product(self, interval)
+
     def __sub__(self, other: "Domain") -> "Difference":
         from pinnsiren.domains.csg import Difference
         return Difference(self, other)
@@ -97,6 +170,21 @@ class Domain(ABC):
     def __or__(self, other: "Domain") -> "Union":
         from pinnsiren.domains.csg import Union
         return Union(self, other)
+
+
+def slab(domain: Domain, lower: float, upper: float) -> tuple[float, float]:
+    """The ends of a slab of a domain's time, checked to be within it.
+
+    Raises:
+        DomainError: it is not, or is empty.
+    """
+    assert domain.time is not None
+    first, last = domain.bounds[domain.coordinates.index(domain.time)]
+    lower, upper = real_number(lower, "the slab's lower end"), real_number(upper, "the slab's upper end")
+    rounding = 1e-12 * (last - first)
+    if not first - rounding <= lower < upper <= last + rounding:
+        raise DomainError(f"the slab ({lower:g}, {upper:g}) is not within the time ({first:g}, {last:g}) of {domain}.")
+    return lower, upper
 
 
 def sides_of(distance: Array, tolerance: float) -> Sides:

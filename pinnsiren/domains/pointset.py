@@ -1,6 +1,6 @@
 """A region that is a finite set of points with data: pixels of an image, a point cloud, measurements."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,7 @@ class PointSet(Region):
     Args:
         coordinates: d symbols.
         points: (n, d) float64, in the coordinates' units.
-        data: a column (n,) for each Data symbol: the a(x) of C(a(x), Φ, ∇Φ, …) = 0.
+        data: a column (n,) for each Data symbol: the a(x) of C(a(x), Φ, ∇Φ, …) = 0; complex ones are kept as their parts.
         normals: (n, d) unit vectors, if the points are on a surface.
 
     Two sets are equal when all of that is. ``PointSet(coordinates, values, columns, normals)`` rebuilds one from its
@@ -179,9 +179,7 @@ def _check_finite(column: Array, what: str) -> None:
 
 def _checked_columns(data: Any, count: int) -> tuple[tuple[Data, Array], ...]:
     columns = []
-    for symbol, given in data.items() if isinstance(data, Mapping) else data:
-        if not isinstance(symbol, Data):
-            raise DataError(f"data has the key {symbol!r}; expected a symbol made by ps.Data('name').")
+    for symbol, given in _real_columns(data.items() if isinstance(data, Mapping) else data):
         try:
             column = _frozen(given)
         except (TypeError, ValueError) as error:
@@ -191,6 +189,19 @@ def _checked_columns(data: Any, count: int) -> tuple[tuple[Data, Array], ...]:
         _check_finite(column, f"data column {symbol}")
         columns.append((symbol, column))
     return tuple(columns)
+
+
+def _real_columns(data: Iterable[tuple[Any, ArrayLike]]) -> Iterator[tuple[Data, ArrayLike]]:
+    """Each column, a complex one as the two of its real and imaginary part."""
+    for symbol, given in data:
+        if not isinstance(symbol, Data):
+            raise DataError(f"data has the key {symbol!r}; expected a symbol made by ps.Data('name').")
+        if len(symbol.parts) == 2:
+            yield from zip(symbol.parts, (np.real(given), np.imag(given)), strict=True)
+        elif np.iscomplexobj(given):
+            raise DataError(f"data column {symbol} has complex values; declare it with ps.Data('{symbol}', complex=True).")
+        else:
+            yield symbol, given
 
 
 def _checked_normals(given: ArrayLike, values: Array) -> Array:

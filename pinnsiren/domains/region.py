@@ -24,7 +24,10 @@ from pinnsiren.sampling import (
 )
 
 if TYPE_CHECKING:
+    from pinnsiren.domains.box import Box
     from pinnsiren.domains.domain import Domain
+    from pinnsiren.domains.parametric import PointSetProduct, RegionProduct
+    from pinnsiren.domains.part import BoundaryOf
 
 TOLERANCE = 1e-10  # relative to the domain's size: above rounding, far below any detail of a region
 PROBE = 1e-6  # relative to the domain's size: how far from a point one looks to tell its two sides apart
@@ -111,6 +114,11 @@ class Region(ABC):
         Raises:
             DomainError: it is not a condition, or uses other symbols.
         """
+
+    def __mul__(self, interval: "Box") -> "RegionProduct | PointSetProduct":
+        """The region with every value of a parameter: ``region * Interval(k, 1, 2)``."""
+        from pinnsiren.domains.parametric import region_product  # products are regions: imported when used
+        return region_product(self, interval)
 
 
 class PartOfDomain(Region):
@@ -220,6 +228,15 @@ class Boundary(PartOfDomain):
     def normals_at(self, points: ArrayLike) -> Array:
         return self.domain.normals(as_points(points, self.coordinates))
 
+    def of(self, primitive: "Domain") -> "BoundaryOf":
+        """The part that lies on the boundary of a primitive: ``(square - disc).boundary.of(disc)``.
+
+        Raises:
+            DomainError: the primitive has other coordinates than the domain, and than the space of a space × time.
+        """
+        from pinnsiren.domains.part import BoundaryOf
+        return BoundaryOf(self.domain, primitive)
+
 
 @dataclass(frozen=True)
 class Face(PartOfDomain):
@@ -234,21 +251,8 @@ class Face(PartOfDomain):
     value: float
 
     def __post_init__(self) -> None:
-        from pinnsiren.domains.domain import real_number  # a domain knows its regions: imported when used
-        if self.coordinate not in self.domain.coordinates:
-            raise DomainError(f"face({self.coordinate}, …) of a domain with coordinates {self.domain.coordinates}; "
-                              "name one of them.")
-        value = real_number(self.value, f"the place of face({self.coordinate}, …)")
-        flats = [c.flat for c in self.domain.boundary_charts() if c.flat is not None]
-        places = sorted({flat.value for flat in flats if flat.coordinate == self.coordinate})
-        if not places:
-            raise DomainError(f"{self.domain} has no flat face across {self.coordinate}; use a part of its boundary, "
-                              f"for instance boundary.where({self.coordinate} > {value:g}).")
-        nearest = min(places, key=lambda place: abs(place - value))
-        if abs(nearest - value) > _tolerance(self.domain):
-            raise DomainError(f"face({self.coordinate}, {value:g}) is no face of {self.domain}; "
-                              f"its faces across {self.coordinate} are at {', '.join(f'{p:g}' for p in places)}.")
-        object.__setattr__(self, "value", nearest)
+        from pinnsiren.domains.faces import place_of_face  # a domain knows its regions: imported when used
+        object.__setattr__(self, "value", place_of_face(self.domain, self.coordinate, self.value))
 
     @property
     def coordinates(self) -> tuple[sympy.Symbol, ...]:
@@ -341,7 +345,7 @@ def _tolerance(domain: "Domain", given: float | None = None) -> float:
 
 def _advice(region: PartOfDomain) -> str:
     if not isinstance(region, Where):
-        return "Check that the domains that it is made of overlap as meant."
+        return _domain(region).advice
     if region.condition == sympy.false:
         return "Its condition is False; note that x == 0 compares symbols: write sympy.Eq(x, 0)."
     if region.condition.has(sympy.Eq):

@@ -63,7 +63,7 @@ class Automatic(Solver):
 
     def _for_many_rows(self, task: Task) -> Solver:
         problem = task.problem
-        if (problem.is_linear and len(problem.coordinates) <= WINDOWED and len(groups(problem.fields)) == 1
+        if (problem.is_linear and len(problem.coordinates) <= WINDOWED and len(groups(problem.carried)) == 1
                 and all(c.norm == "l2" for c in problem.constraints)):
             return MatrixFree()
         task.model = _siren(task, 256, 4, task.dtype or torch.float32, omega0=30.0)
@@ -97,7 +97,7 @@ def _siren(task: Task, width: int, layers: int, dtype: torch.dtype, omega0: floa
     """A SIREN for each group of fields; without ω0 one that starts slow: frequencies rise where the residual asks."""
     box = task.problem.bounds
     networks = {}
-    for fields in groups(task.problem.fields):
+    for fields in groups(task.problem.carried):
         own = fields[0].coordinates
         slow = [START_BAND * len(own) / 2] + [1.0] * (layers - 1)  # the first layer's weights are U(±1/d)
         networks[fields] = Siren(len(own), len(fields), width, layers, omega0=omega0 or slow, box=[box[c] for c in own],

@@ -150,7 +150,7 @@ class LeastSquares(Solver):
         return Model({fields: Fourier(len(own), len(fields), size, [widths[c] for c in own],
                                       interactions=None if band.interactions is None else min(band.interactions, len(own)),
                                       box=[box[c] for c in own], seed=task.seed + size, dtype=dtype, device=task.device)
-                      for fields in groups(task.problem.fields) for own in [fields[0].coordinates]})
+                      for fields in groups(task.problem.carried) for own in [fields[0].coordinates]})
 
     def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None) -> Trial:
         """Solve a network's output layer, and estimate the error on points that were not fitted."""

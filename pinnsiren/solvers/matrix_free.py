@@ -191,7 +191,7 @@ def _prepare(task: Task) -> tuple[Windows, Residual]:
     """The network, its own or chosen, and the residual at points that suit it."""
     problem = task.problem
     if task.model is None:
-        together = groups(problem.fields)
+        together = groups(problem.carried)
         if len(together) > 1:
             raise SolveError("the fields have different coordinates; MatrixFree needs them on the same ones.")
         choice = choose(problem)

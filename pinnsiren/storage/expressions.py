@@ -2,13 +2,15 @@
 
 A row is ``[class name, *arguments]``; an integer argument is the number of an earlier row, so shared
 subexpressions are written once: ``x + 2`` is ``[["Symbol", "x", {"real": true}], ["Integer", "2"], ["Add", 1, 0]]``.
-Rows are rebuilt from a whitelist of classes, unevaluated, so that the expression comes back exactly as it was.
+Rows are rebuilt from a whitelist of classes, unevaluated, so that the expression comes back exactly as it was. The
+numbers of gridded functions are arrays of the file, which a row counts from 0.
 """
 
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import sympy
 from sympy.core.function import Application
 from sympy.core.relational import Relational
@@ -17,10 +19,12 @@ from sympy.logic.boolalg import BooleanFunction
 
 from pinnsiren import partials, symbols
 from pinnsiren.errors import StorageError
-from pinnsiren.storage.limits import MAXIMUM_BITS, Limits
-from pinnsiren.symbols import Field
+from pinnsiren.gridded import Gridded, GriddedValue, Table
+from pinnsiren.storage.limits import MAXIMUM_BITS, MAXIMUM_ORDER, Limits
+from pinnsiren.symbols import Field, Unknown
 
 Row = list[Any]
+Numbers = np.ndarray[Any, Any]
 
 # numbers of their own class that carry no content
 _CONSTANTS = MappingProxyType({
@@ -51,11 +55,17 @@ _SYMBOLS = MappingProxyType({
 
 
 class ExpressionWriter:
-    """Collects expressions as rows; equal subexpressions become one row."""
+    """Collects expressions as rows; equal subexpressions become one row.
 
-    def __init__(self) -> None:
+    Args:
+        arrays: where the numbers of gridded functions are put.
+    """
+
+    def __init__(self, arrays: list[Numbers] | None = None) -> None:
         self.rows: list[Row] = []
+        self.arrays: list[Numbers] = [] if arrays is None else arrays
         self._numbers: dict[tuple[type, Any], int] = {}
+        self._tables: dict[Table, list[int]] = {}
 
     def add(self, expression: Any) -> int:
         """Append what is missing of an expression and return the number of its row.
@@ -86,14 +96,27 @@ class ExpressionWriter:
         if _SYMBOLS.get(name) is kind:
             arguments, assumptions = e.__getnewargs_ex__()
             return [name, *map(self._argument, arguments), *([assumptions] if assumptions else [])]
-        if isinstance(e, Field) and e.func == _applied(e.name, len(e.args)):
-            return ["Field", _text(e.name), *map(self.add, e.args)]
+        if isinstance(e, Unknown):
+            return ["Unknown", _text(e.name), self.add(e.initial)]
+        if isinstance(e, Field):
+            declared = "Field" if e.is_real else "ComplexField"
+            if e.func == _applied(e.name, len(e.args), declared):
+                return [declared, _text(e.name), *map(self.add, e.args)]
+        if isinstance(e, GriddedValue):
+            return ["Gridded", self._table(e.table), list(e.orders), *map(self.add, e.args)]
         if _MATRICES.get(name) is kind:
             return [name, list(e.shape), *map(self.add, e)]
         if (_COMPOUNDS.get(name) or _STRUCTURES.get(name)) is kind:
             return [name, *map(self.add, e.args)]
         raise StorageError(f"{e} holds {name}, which a file cannot hold; expected numbers, symbols, fields and the "
                            "elementary, error, gamma and Bessel functions. Rewrite it in those.")
+
+    def _table(self, table: Table) -> dict[str, Any]:
+        """A gridded function's name, degree, and the places of its values and axes among the arrays."""
+        if table not in self._tables:
+            self._tables[table] = [len(self.arrays) + i for i in range(1 + len(table.axes))]
+            self.arrays += [table.values, *table.axes]
+        return {"name": _text(table.name), "degree": table.degree, "arrays": self._tables[table]}
 
     def _argument(self, argument: Any) -> Any:
         if isinstance(argument, str):
@@ -103,18 +126,21 @@ class ExpressionWriter:
         return self.add(argument)
 
 
-def read_expressions(rows: Sequence[Any]) -> list[Any]:
+def read_expressions(rows: Sequence[Any], arrays: Sequence[Numbers] = ()) -> list[Any]:
     """The expression of every row.
 
+    Args:
+        arrays: the file's arrays, of which gridded functions are made.
     Raises:
         StorageError: a row names an unknown class, a row that does not come before it, arguments that its class does
             not take, or a constant or tree too large to compute with.
     """
     built: list[Any] = []
     limits = Limits()
+    gridded: dict[Any, Gridded] = {}
     for number, row in enumerate(rows):
         try:
-            built.append(_build(row, built))
+            built.append(_gridded(row, built, arrays, made=gridded) if row[0] == "Gridded" else _build(row, built))
             limits.check([k for k in row[1:] if type(k) is int], built)
         except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
             raise StorageError(f"expression row {number} is not valid: {str(row)[:80]} ({str(error)[:200]})") from error
@@ -136,8 +162,10 @@ def _build(row: Any, built: list[Any]) -> Any:
     if name in _MATRICES:
         (rows, columns), *entries = arguments
         return _MATRICES[name](rows, columns, _earlier(entries, built))
-    if name == "Field":
-        return _applied(_text(arguments[0]), len(arguments) - 1)(*_earlier(arguments[1:], built))
+    if name in ("Field", "ComplexField"):
+        return _applied(_text(arguments[0]), len(arguments) - 1, name)(*_earlier(arguments[1:], built))
+    if name == "Unknown":
+        return Unknown(_text(arguments[0]), *_earlier(arguments[1:], built))
     if name not in _COMPOUNDS and name not in _STRUCTURES:
         raise StorageError(f"'{str(name)[:60]}' is not a class that a file may name")
     children = _earlier(arguments, built)
@@ -146,6 +174,21 @@ def _build(row: Any, built: list[Any]) -> Any:
     if name in _COMPOUNDS:
         return _COMPOUNDS[name](*children, evaluate=False)
     return _STRUCTURES[name](*children)
+
+
+def _gridded(row: Any, built: list[Any], arrays: Sequence[Numbers], *, made: dict[Any, Gridded]) -> Any:
+    """A gridded function at a place; ``made`` holds those of earlier rows, whose splines are then made once."""
+    _, table, orders, *places = row
+    numbers = table["arrays"]
+    if not all(type(k) is int and 0 <= k < len(arrays) for k in numbers):
+        raise StorageError("its arrays are not in the file")
+    if not all(type(k) is int and 0 <= k <= MAXIMUM_ORDER for k in orders):
+        raise StorageError(f"derivatives have orders up to {MAXIMUM_ORDER}")
+    key = (table["name"], table["degree"], tuple(numbers))
+    if key not in made:
+        values, *axes = (arrays[k] for k in numbers)
+        made[key] = Gridded(_text(table["name"]), tuple(axes), values, table["degree"])
+    return made[key].derivative(orders)(*_earlier(places, built), evaluate=False)
 
 
 def _earlier(numbers: Sequence[Any], built: list[Any]) -> list[Any]:
@@ -183,6 +226,7 @@ def _text(name: Any) -> str:
     return name
 
 
-def _applied(name: str, count: int) -> Any:
+def _applied(name: str, count: int, declared: str) -> Any:
     """The function of a field, which may then be applied at any place: u(0, y)."""
-    return Field(name, *(sympy.Symbol(f"_{k}", real=True) for k in range(count))).func
+    places = (sympy.Symbol(f"_{k}", real=True) for k in range(count))
+    return Field(name, *places, complex=declared == "ComplexField").func

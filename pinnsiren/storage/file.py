@@ -136,7 +136,7 @@ def _record(body: bytes) -> dict[str, Any]:
         tree = json.loads(_array(file, "record", len(body)).tobytes())
         count = len(file["arrays"]) if "arrays" in file else 0
         arrays = [_array(file, f"arrays/{number}", len(body)) for number in range(count)]
-    record = RecordReader(arrays, read_expressions(tree["expressions"])).decode(tree["record"])
+    record = RecordReader(arrays, read_expressions(tree["expressions"], arrays)).decode(tree["record"])
     if not isinstance(record, dict):
         raise StorageError("its record is not a dict")
     return record

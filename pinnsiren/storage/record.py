@@ -40,7 +40,7 @@ class RecordWriter:
 
     def __init__(self) -> None:
         self.arrays: list[np.ndarray[Any, Any]] = []
-        self.expressions = ExpressionWriter()
+        self.expressions = ExpressionWriter(self.arrays)
 
     def encode(self, value: Any, place: str = "record") -> Any:
         """A value as JSON.

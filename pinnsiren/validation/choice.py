@@ -106,10 +106,10 @@ def _reconciled(pair: list[ReferenceSolution], problem: Problem, points: Points)
     if len(pair) < 2:
         return pair
     a, b = pair
-    free = undetermined_constants(problem)
+    free = undetermined_constants(problem.real)
     errors: tuple[dict[Field, float], dict[Field, float]] = (dict(a.error), dict(b.error))
     for f in problem.fields:
-        left, right = (without_mean(r.values(f, points), free_constant=f in free) for r in (a, b))
+        left, right = (without_mean(r.values(f, points), free_constant=f.parts[0] in free) for r in (a, b))
         apart = relative_l2(left - right, right)
         if not apart <= a.error[f] + b.error[f]:
             errors[0][f] = errors[1][f] = apart

@@ -54,7 +54,7 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
     if not tolerance > 0:
         raise ReferenceError(f"validate was given tolerance={tolerance}; expected a relative error > 0, such as 1e-3.")
     inside, boundary = comparison_points(problem)
-    kinds = {f: null_space(problem, f) for f in problem.fields}
+    kinds = {f: null_space(problem.real, f.parts[0]) for f in problem.fields}
     found, why_none = _reference(solution, reference, inside, kinds)
     errors = {} if found is None else {f: _field_error(solution, f, found, kind=kinds[f], inside=inside, boundary=boundary)
                                        for f in problem.fields}
@@ -78,8 +78,10 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
 def comparison_points(problem: Problem) -> tuple[Points, tuple[Points, ...]]:
     """New points inside, uniform over the interior regions or taken from point sets, and on each boundary region.
 
-    A point set that carries the exact values is taken whole.
+    A point set that carries the exact values is taken whole. A problem that says where it is compared is compared there.
     """
+    if problem.compared is not None:
+        return problem.compared.sample(COMPARED, seed=SEED), ()
     inner = [c.region for c in problem.constraints
              if c.region.domain is None or c.region.dimension == len(c.region.coordinates)]
     outer = [c.region for c in problem.constraints if c.region not in inner]
@@ -167,7 +169,7 @@ def _field_error(solution: Solved, field: Field, reference: ReferenceSolution, *
     values = reference.values(field, inside)
     difference = np.asarray(solution(field, in_order(inside, problem))) - values
     rest = determined(difference, kind, inside)
-    shift = float(difference.mean()) if kind is NullSpace.CONSTANT else 0.0
+    shift = difference.mean() if kind is NullSpace.CONSTANT else 0.0
     # a data column travels with its own points: elsewhere such a reference has no values
     everywhere = () if inside.data else boundary
     outer = [np.asarray(solution(field, in_order(p, problem))) - reference.values(field, p) for p in everywhere]
@@ -185,8 +187,8 @@ def _compared(difference: Array, reference: Array, kind: NullSpace, points: Poin
 
 def _psnr(difference: Array, reference: Array) -> float:
     """Peak signal-to-noise ratio in dB, the peak being the reference's range."""
-    error = float(np.mean(difference**2))
-    return float(10 * np.log10(np.ptp(reference) ** 2 / error)) if error > 0 else float("inf")
+    error = float(np.mean(np.abs(difference) ** 2))
+    return float(10 * np.log10(np.ptp(np.abs(reference)) ** 2 / error)) if error > 0 else float("inf")
 
 
 def _joined(parts: list[Points]) -> Points:

@@ -13,7 +13,7 @@ from pinnsiren.partials import Partial, linearise, partials
 from pinnsiren.problem import Constraint, Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Field, Normal
-from pinnsiren.validation.reference import Array, Reference, ReferenceSolution
+from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, combined
 
 SAMPLES = 500
 SEED = 20_260  # of the points at which the exact solution is put into the equations
@@ -26,7 +26,7 @@ class Exact(Reference):
     """``problem.exact``, proved: its residuals, compiled from the same equations, vanish at sampled points."""
 
     def unfit(self, problem: Problem) -> str | None:
-        missing = [f for f in problem.fields if f not in (problem.exact or {})]
+        missing = [f for f in (*problem.fields, *problem.unknowns) if f not in (problem.exact or {})]
         if missing:
             return f"the problem gives no exact solution of {', '.join(map(str, missing))}: Problem(…, exact={{u: …}})"
         return None
@@ -46,14 +46,16 @@ class Exact(Reference):
         reason = self.unfit(problem)
         if reason or problem.exact is None:
             raise ReferenceError(f"no exact reference: {reason}.")
-        exact = problem.exact
+        real = problem.real
+        exact = real.exact or {}
         measured = any(e.has(Data) for e in exact.values())  # data columns cannot be differentiated, hence not proved
         if not measured:
-            _require_satisfied(problem, exact)
+            _require_satisfied(real, exact)
         description = "the values that travel with the points" if measured else "the exact solution"
         return ReferenceSolution(description=description,
                                  error=dict.fromkeys(problem.fields, ROUNDING),
-                                 values=lambda field, at: _evaluated([exact[field]], columns_of(at))[0], proved=True)
+                                 values=lambda field, at: combined(
+                                     list(_evaluated([exact[p] for p in field.parts], columns_of(at)))), proved=True)
 
 
 def columns_of(points: Points) -> dict[sympy.Symbol, torch.Tensor]:

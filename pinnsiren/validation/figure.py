@@ -50,15 +50,22 @@ def pictures_of(problem: Problem, scattered: Points, *,
                 solution: Values, reference: Values | None) -> tuple[Picture, ...]:
     """One picture for each field and slice; scattered points where the problem has no domain to slice.
     """
-    domain = next((c.region.domain for c in problem.constraints if c.region.domain is not None), None)
+    regions = [problem.compared] if problem.compared is not None else [c.region for c in problem.constraints]
+    domain = next((r.domain for r in regions if r.domain is not None), None)
     pictures = []
     for field in problem.fields:
         for slice_ in [_scattered(scattered)] if domain is None or scattered.data else _slices(domain):
-            found, expected = (None if call is None else slice_.values(call, field) for call in (solution, reference))
-            if found is not None:
-                pictures.append(Picture(f"{field.name}{slice_.where}", tuple(map(str, slice_.along)), slice_.places,
-                                        found, expected, slice_.shape))
+            found = slice_.values(solution, field)
+            expected = None if reference is None else slice_.values(reference, field)
+            for name, part in _parts(field).items():
+                pictures.append(Picture(f"{name}{slice_.where}", tuple(map(str, slice_.along)), slice_.places,
+                                        part(found), None if expected is None else part(expected), slice_.shape))
     return tuple(pictures)
+
+
+def _parts(field: Field) -> dict[str, Callable[[Array], Array]]:
+    """What is drawn of a field: itself, or real part and magnitude of a complex one."""
+    return {field.name: np.real} if field.is_real else {f"Re {field.name}": np.real, f"|{field.name}|": np.abs}
 
 
 def draw(pictures: Sequence[Picture]) -> Figure:
@@ -90,7 +97,7 @@ class _Slice:
 
     def values(self, call: Values, field: Field) -> Array:
         """(n,) values of a field, NaN outside the domain."""
-        shown = np.full(len(self.places), np.nan)
+        shown = np.full(len(self.places), np.nan, float if field.is_real else complex)
         shown[self.inside] = call(field, self.points)
         return shown
 

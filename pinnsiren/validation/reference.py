@@ -1,8 +1,9 @@
 """What a reference is: a second way to the solution, with an honest estimate of its own error."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Field
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]  # float64, complex128 for complex fields
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ReferenceSolution:
     Attributes:
         description: how it was computed, for a reader: "finite differences of order 4 on 64 × 64 cells".
         error: the reference's own relative L2 error for each field; dimensionless.
-        values: values(field, points) gives (n,) at any points of the domain.
+        values: values(field, points) gives (n,) at any points of the domain, for the problem's declared fields.
         proved: whether it was put into the equations and satisfies them, so that no second reference is needed.
     """
 
@@ -60,8 +61,13 @@ class Reference(ABC):
 
 def relative_l2(difference: Array, values: Array) -> float:
     """‖difference‖₂ / ‖values‖₂, or the root mean square of the difference when the values are all zero."""
-    size = float(np.sqrt(np.mean(values**2)))
-    return float(np.sqrt(np.mean(difference**2))) / (size or 1.0)
+    size = float(np.sqrt(np.mean(np.abs(values) ** 2)))
+    return float(np.sqrt(np.mean(np.abs(difference) ** 2))) / (size or 1.0)
+
+
+def combined(parts: Sequence[Array]) -> Array:
+    """The values of a field from those of its real parts: u, or u_re + i u_im."""
+    return parts[0] if len(parts) == 1 else np.asarray(parts[0] + 1j * parts[1])
 
 
 def without_mean(values: Array, *, free_constant: bool) -> Array:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnsiren.errors import ReferenceError
-from pinnsiren.validation.finite_difference.grid import chebyshev_grid, uniform_grid
+from pinnsiren.validation.finite_difference.grid import spectral_grid, uniform_grid
 from pinnsiren.validation.finite_difference.stencils import chebyshev_axis, fornberg_weights, uniform_axis
 
 
@@ -55,7 +55,7 @@ def test_interpolation_converges_faster_than_the_scheme(order):
 
 def test_chebyshev_interpolation_is_exact_to_rounding_also_on_nodes_and_corners():
     bounds = np.array([[0, 1], [0, 2.0], [-1, 1.0]])
-    grid = chebyshev_grid(bounds, 20)
+    grid = spectral_grid(bounds, 20)
     inside = np.random.default_rng(0).random((50, 3)) * [1, 2, 2] - [0, 0, 1]
     points = np.concatenate([inside, grid.nodes[::97], bounds.T])
     np.testing.assert_allclose(grid.interpolate(wave(grid.nodes), points), wave(points), atol=1e-13)
@@ -69,7 +69,7 @@ def test_linear_interpolation_on_nodes_gives_their_values():
 
 
 def test_mixed_partials_are_kronecker_products_in_the_order_of_the_axes():
-    grid = chebyshev_grid(np.array([[0, 1], [-1, 1.0]]), 22)
+    grid = spectral_grid(np.array([[0, 1], [-1, 1.0]]), 22)
     a, b = grid.nodes.T
     values = np.sin(2 * a) * np.exp(3 * b)
     np.testing.assert_allclose(grid.partial((1, 2)) @ values, 2 * np.cos(2 * a) * 9 * np.exp(3 * b), atol=1e-5)

@@ -27,8 +27,13 @@ def unfit(problem: Problem, *, whole: bool) -> str | None:
         whole: whether the scheme needs a whole box; else a domain made of boxes, such as an L-shape, will do.
     """
     domains = {c.region.domain for c in problem.constraints}
+    if problem.unknowns or problem.ranges:
+        return ("it looks for unknown scalars, or holds for a range of parameters; a grid needs all of them as numbers: "
+                "validate(solution.at(k=…))")
     if None in domains or problem.data:
         return "the equations hold on sets of data points, and a grid needs equations on a whole domain"
+    if any(d.time is not None for d in domains if d is not None):
+        return "a stationary grid has no time, and this is an evolution; ps.MethodOfLines(order, cells) steps it"
     if len(problem.coordinates) > len(LARGEST):
         return f"grids have 1 to 3 dimensions, and the problem has {len(problem.coordinates)}"
     domain = next(iter(domains))
@@ -54,6 +59,11 @@ def bounds_of(problem: Problem) -> Array:
     """The domain's bounding box (d, 2), in the order of the problem's coordinates."""
     domain = domain_of(problem)
     return domain.bounds[[domain.coordinates.index(c) for c in problem.coordinates]]
+
+
+def circles_of(problem: Problem) -> tuple[bool, ...]:
+    """Which of the problem's coordinates are periodic."""
+    return tuple(c in domain_of(problem).periodic for c in problem.coordinates)
 
 
 def parts(domain: Domain) -> int | None:
@@ -82,7 +92,7 @@ def finite_difference_grid(problem: Problem, cells: int, order: int) -> TensorGr
     Raises:
         ReferenceError: a part of a box, and another order than 2 or cells whose lines miss its faces.
     """
-    domain, grid = domain_of(problem), uniform_grid(bounds_of(problem), cells, order)
+    domain, grid = domain_of(problem), uniform_grid(bounds_of(problem), cells, order, circles_of(problem))
     count = parts(domain)
     if isinstance(domain, Box) or count is None:
         return grid
@@ -97,7 +107,7 @@ def finite_difference_grid(problem: Problem, cells: int, order: int) -> TensorGr
 
 def unknowns(problem: Problem, nodes: int) -> int:
     """Of all fields on a grid with so many nodes along each coordinate."""
-    return len(problem.fields) * int(nodes ** len(problem.coordinates))
+    return len(problem.carried) * int(nodes ** len(problem.coordinates))
 
 
 def most(problem: Problem, *, dense: bool) -> int:

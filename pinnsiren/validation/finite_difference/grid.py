@@ -1,5 +1,6 @@
 """A tensor grid on a box: nodes, faces, mixed partial derivatives as Kronecker products, interpolation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -7,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pinnsiren.validation.finite_difference.stencils import Array, Grid1D, chebyshev_axis, uniform_axis
+from pinnsiren.validation.finite_difference.stencils import Array, Grid1D, chebyshev_axis, fourier_axis, uniform_axis
 
 LARGEST_GATHER = 2_000_000  # numbers held at once while interpolating: 16 MB
 
@@ -60,11 +61,13 @@ class TensorGrid:
         """(N,) −1 for nodes strictly inside, 0 on the boundary, +1 outside."""
         if self.cut is not None:
             return self.cut
-        return np.where(np.any([self.on_face(face) for face in self.faces], axis=0), 0, -1).astype(np.int8)
+        on_faces = np.sum([self.on_face(face) for face in self.faces], axis=0) if self.faces else np.zeros(len(self))
+        return np.where(on_faces > 0, 0, -1).astype(np.int8)
 
     @property
     def faces(self) -> tuple[Face, ...]:
-        return tuple(Face(axis, upper) for axis in range(self.dimension) for upper in (False, True))
+        """The sides of the box; none across a periodic axis."""
+        return tuple(Face(i, upper) for i, axis in enumerate(self.axes) if not axis.periodic for upper in (False, True))
 
     def on_face(self, face: Face) -> npt.NDArray[np.bool_]:
         """(N,) which nodes lie on a face, its edges and corners included."""
@@ -96,7 +99,8 @@ class TensorGrid:
         for axis, (start, weights) in enumerate(windows):
             shape = [len(start)] + [1] * self.dimension
             shape[axis + 1] = weights.shape[1]
-            index.append((start[:, None] + np.arange(weights.shape[1])).reshape(shape))
+            nodes = (start[:, None] + np.arange(weights.shape[1])) % self.shape[axis]  # a window may go round a circle
+            index.append(nodes.reshape(shape))
         found: Array = values[tuple(index)]
         for _, weights in reversed(windows):  # the last axis first: each contraction removes it
             extra = (1,) * (found.ndim - 2)
@@ -104,11 +108,23 @@ class TensorGrid:
         return found
 
 
-def uniform_grid(bounds: Array, cells: int, order: int) -> TensorGrid:
-    """The same number of cells along every axis of bounds (d, 2), with finite differences of order 2, 4 or 6."""
-    return TensorGrid(tuple(uniform_axis(float(a), float(b), cells, order) for a, b in bounds))
+def uniform_grid(bounds: Array, cells: int, order: int, periodic: Sequence[bool] | None = None) -> TensorGrid:
+    """The same number of cells along every axis of bounds (d, 2), with finite differences of order 2, 4 or 6.
+
+    Args:
+        periodic: which axes are circles; none by default.
+    """
+    circles = [False] * len(bounds) if periodic is None else periodic
+    return TensorGrid(tuple(uniform_axis(float(a), float(b), cells, order, periodic=circle)
+                            for (a, b), circle in zip(bounds, circles, strict=True)))
 
 
-def chebyshev_grid(bounds: Array, nodes: int) -> TensorGrid:
-    """The same number of Chebyshev points along every axis of bounds (d, 2)."""
-    return TensorGrid(tuple(chebyshev_axis(float(a), float(b), nodes) for a, b in bounds))
+def spectral_grid(bounds: Array, nodes: int, periodic: Sequence[bool] | None = None) -> TensorGrid:
+    """The same number of collocation points along every axis of bounds (d, 2): Chebyshev's, and Fourier's on circles.
+
+    Args:
+        periodic: which axes are circles; none by default.
+    """
+    circles = [False] * len(bounds) if periodic is None else periodic
+    return TensorGrid(tuple((fourier_axis if circle else chebyshev_axis)(float(a), float(b), nodes)
+                            for (a, b), circle in zip(bounds, circles, strict=True)))

@@ -13,7 +13,7 @@ from pinnsiren.validation.finite_difference.assembly import RowEquation, System,
 from pinnsiren.validation.finite_difference.grid import TensorGrid
 from pinnsiren.validation.finite_difference.stationary import GridSolution, solve_system
 from pinnsiren.validation.finite_difference.stencils import Array
-from pinnsiren.validation.reference import ReferenceSolution, in_order, relative_l2, without_mean
+from pinnsiren.validation.reference import ReferenceSolution, combined, in_order, relative_l2, without_mean
 
 # Roache takes 1.25 from three grids in the asymptotic range, 3 from two; the coarsest here is not quite in that range
 SAFETY = 2.0
@@ -47,21 +47,27 @@ def refined(problem: Problem, grids: Sequence[TensorGrid], points: Points, *,
     Raises:
         ReferenceError: too few or too many conditions somewhere, a singular system, no convergence, no solution.
     """
-    equations = row_equations(problem)
-    free = undetermined_constants(problem)
-    solved = [solve_system(discretise(problem, equations, grid), free, _rough(problem, equations, grid))
+    real = problem.real
+    equations = row_equations(real)
+    free = undetermined_constants(real)
+    solved = [solve_system(discretise(real, equations, grid), free, _rough(real, equations, grid))
               for grid in grids]
+
+    def at_points(grid: TensorGrid, solution: GridSolution, field: Field, points: Points) -> Array:
+        return combined([grid.interpolate(solution.values[real.fields.index(part)], in_order(points, problem))
+                         for part in field.parts])
+
     _require_compatible(solved, free)
     error = {}
-    for i, field in enumerate(problem.fields):
-        fine, middle, coarse = (
-            without_mean(g.interpolate(s.values[i], in_order(points, problem)), free_constant=field in free)
-            for g, s in zip(grids, solved, strict=True))
+    for field in problem.fields:
+        fine, middle, coarse = (without_mean(at_points(g, s, field, points), free_constant=field.parts[0] in free)
+                                for g, s in zip(grids, solved, strict=True))
+        rounding = max(float(solved[0].rounding[real.fields.index(part)]) for part in field.parts)
         error[field] = (estimated_error(fine, middle, coarse, fastest=fastest)
-                        + ROUNDING_SAFETY * float(solved[0].rounding[i]) + float(np.finfo(float).eps))
+                        + ROUNDING_SAFETY * rounding + float(np.finfo(float).eps))
 
     def values(field: Field, at: Points) -> Array:
-        return grids[0].interpolate(solved[0].values[problem.fields.index(field)], in_order(at, problem))
+        return at_points(grids[0], solved[0], field, at)
 
     return ReferenceSolution(description, error, values)
 

@@ -9,6 +9,7 @@ from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.validation.finite_difference.fit import (
     bounds_of,
+    circles_of,
     domain_of,
     finite_difference_grid,
     most,
@@ -17,7 +18,7 @@ from pinnsiren.validation.finite_difference.fit import (
     unfit,
     unknowns,
 )
-from pinnsiren.validation.finite_difference.grid import chebyshev_grid
+from pinnsiren.validation.finite_difference.grid import spectral_grid
 from pinnsiren.validation.finite_difference.refinement import refined
 from pinnsiren.validation.finite_difference.stencils import ORDERS
 from pinnsiren.validation.reference import Reference, ReferenceSolution
@@ -97,6 +98,8 @@ class FiniteDifference(Reference):
 class Chebyshev(Reference):
     """Chebyshev collocation of the problem's own equations on its box, 1 to 3 dimensions: spectral where smooth.
 
+    Along a periodic coordinate it is Fourier collocation, on an odd number of nodes.
+
     Args:
         nodes: along each coordinate, at least 8; None tries more and more.
 
@@ -128,7 +131,8 @@ class Chebyshev(Reference):
         """Solve on grids with n, 3n/4 and 9n/16 nodes."""
         nodes = self._decided()
         require_fit(problem, nodes, whole=True, dense=True)
-        grids = [chebyshev_grid(bounds_of(problem), n) for n in (nodes, round(nodes * 3 / 4), round(nodes * 9 / 16))]
+        grids = [spectral_grid(bounds_of(problem), n, circles_of(problem))
+                 for n in (nodes, round(nodes * 3 / 4), round(nodes * 9 / 16))]
         across = " × ".join([str(nodes)] * len(problem.coordinates))
         return refined(problem, grids, points, fastest=FASTEST_SPECTRAL,
                         description=f"Chebyshev collocation on {across} nodes")

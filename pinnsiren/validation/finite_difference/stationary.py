@@ -9,7 +9,16 @@ from scipy import sparse
 from pinnsiren.errors import ReferenceError
 from pinnsiren.symbols import Field
 from pinnsiren.validation.finite_difference.assembly import System
-from pinnsiren.validation.finite_difference.linear import Solve, dense_lu, preconditioned, singular, sparse_lu
+from pinnsiren.validation.finite_difference.linear import (
+    Index,
+    Solve,
+    by_parts,
+    complex_form,
+    dense_lu,
+    preconditioned,
+    singular,
+    sparse_lu,
+)
 from pinnsiren.validation.finite_difference.stencils import Array
 
 STARTS = (0.0, 1.0, -1.0)  # constants tried as first iterates; the solution under judgement is never used
@@ -104,7 +113,23 @@ class _Bordered:
         if self.rough is not None:
             return preconditioned(self._jacobian(self.system, u), self._jacobian(self.rough, u))
         collocation = all(axis.order is None for axis in self.system.grid.axes)
-        return (dense_lu if collocation else sparse_lu)(self._jacobian(self.system, u))
+        factorise = dense_lu if collocation else sparse_lu
+        matrix, parts = self._jacobian(self.system, u), self._parts()
+        complex_matrix = None if parts is None else complex_form(matrix, *parts)
+        if parts is None or complex_matrix is None:
+            return factorise(matrix)
+        return by_parts(factorise(complex_matrix), *parts)
+
+    def _parts(self) -> tuple[Index, Index] | None:
+        """Places of the real and the imaginary parts, if all fields are parts of complex ones."""
+        pairs = {re: im for re in self.system.fields for im in self.system.fields
+                 if (re, im) == Field(re.name.removesuffix("_re"), *re.coordinates, complex=True).parts}
+        if 2 * len(pairs) < len(self.system.fields) or self.undetermined:
+            return None
+        starts = [np.array([self.system.fields.index(f) for f in some]) * len(self.system.grid)
+                  for some in (list(pairs), list(pairs.values()))]
+        real, imaginary = (np.add.outer(s, np.arange(len(self.system.grid))).ravel() for s in starts)
+        return real, imaginary
 
     def _jacobian(self, system: System, u: Array) -> sparse.csc_matrix:
         inner = system.jacobian(u[:system.size])

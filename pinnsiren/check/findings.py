@@ -1,14 +1,16 @@
-"""What is wrong with a problem, found before anything is computed."""
+"""Every finding about a problem: its symbols, names, fields, regions, coefficients and conditions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
-from pinnsiren.errors import EquationError, PinnsirenError
+from pinnsiren.check.conditions import missing_boundary, missing_initial
+from pinnsiren.check.evaluation import evaluate
+from pinnsiren.check.finding import Finding
+from pinnsiren.errors import DataError, EquationError, PinnsirenError
 from pinnsiren.partials import Partial, linearise, partials
 from pinnsiren.symbols import Data, Normal, Parameter
 
@@ -18,21 +20,11 @@ if TYPE_CHECKING:
 FEW_POINTS = 4  # fewer than this on a region of positive dimension says next to nothing about it
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that will not work ("error") or may not ("warning"), with how to mend it."""
-
-    severity: Literal["error", "warning"]
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.severity}: {self.message}"
-
-
 def findings(problem: "Problem") -> tuple[Finding, ...]:
     """Every finding about a problem, errors first."""
     found = list(_of_equations(problem))
-    for part in (_of_names, _of_fields, _of_regions, _of_coefficients, _of_null_space, _of_contradictions):
+    for part in (_of_names, _of_fields, _of_regions, missing_initial, _of_coefficients, _of_null_space, _of_contradictions,
+                 missing_boundary):
         if any(f.severity == "error" for f in found):
             break  # what follows evaluates the equations, which needs them to make sense
         found += part(problem)
@@ -107,7 +99,7 @@ def _of_fields(problem: "Problem") -> Iterator[Finding]:
             yield Finding("error", f"field {f} has conditions on boundaries, but no equation inside. "
                                    "Put an equation for it on domain.interior or on a PointSet.")
     for f, e in (problem.exact or {}).items():
-        if f not in problem.fields:
+        if f not in (*problem.fields, *problem.unknowns):
             yield Finding("error", f"exact names the field {f}, which no equation uses.")
         strange = {s for s in e.free_symbols if not isinstance(s, (Data, Parameter)) and s not in problem.coordinates}
         if strange:
@@ -135,7 +127,7 @@ def _of_regions(problem: "Problem") -> Iterator[Finding]:
         for r in c.residuals:
             try:
                 known = evaluate(r.as_independent(*partials([r]), as_Add=True)[0] if partials([r]) else r, columns)
-            except EquationError as error:
+            except (EquationError, DataError) as error:
                 yield Finding("error", f"equation '{c.name}': {error}")
                 continue
             bad = ~np.isfinite(known)
@@ -154,7 +146,7 @@ def _of_null_space(problem: "Problem") -> Iterator[Finding]:
 def undetermined_constants(problem: "Problem") -> tuple[Any, ...]:
     """The fields f such that every residual is the same for f and f + constant: a Neumann-only null space."""
     seen = {p.field for c in problem.constraints for r in c.residuals for p in partials([r]) if p.order == 0}
-    return tuple(f for f in problem.fields if f not in seen)
+    return tuple(f for f in problem.fields if not any(part in seen for part in f.parts))
 
 
 def _of_contradictions(problem: "Problem") -> Iterator[Finding]:
@@ -194,22 +186,3 @@ def _shared_points(a: "Constraint", b: "Constraint") -> np.ndarray:
     points = np.concatenate(candidates)
     size = float(np.ptp(points, axis=0).max()) or 1.0
     return points[a.region.contains(points, 1e-9 * size) & b.region.contains(points, 1e-9 * size)]
-
-
-def evaluate(expression: sympy.Expr, columns: dict[Any, np.ndarray]) -> np.ndarray:
-    """A field-free expression at points, with numpy: (n,) float64."""
-    expression = expression.xreplace({p: p.value for p in expression.atoms(Parameter)})
-    arguments = sorted(expression.free_symbols, key=str)
-    count = len(next(iter(columns.values())))
-    if any(isinstance(s, Normal) for s in arguments):
-        return np.zeros(count)  # normals are unit vectors: they make nothing infinite
-    try:
-        call = sympy.lambdify(arguments, expression, ["scipy", "numpy"], dummify=True)
-        with np.errstate(all="ignore"):
-            values = np.asarray(call(*(columns[s] for s in arguments)))
-        if np.iscomplexobj(values):
-            raise TypeError("its values are complex")
-        return np.broadcast_to(values.astype(float), (count,))
-    except (NameError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise EquationError(f"the term {expression} has no real values: {type(error).__name__} {error}. Write it with real "
-                            "elementary functions, and look for divisions by zero and for sympy.I.") from error

@@ -1,0 +1,7 @@
+"""What is wrong with a problem, found before anything is computed."""
+
+from pinnsiren.check.evaluation import evaluate
+from pinnsiren.check.finding import Finding
+from pinnsiren.check.findings import findings, undetermined_constants
+
+__all__ = ["Finding", "evaluate", "findings", "undetermined_constants"]

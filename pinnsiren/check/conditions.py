@@ -1,0 +1,109 @@
+"""Whether a problem has the initial and boundary conditions that its equations need."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import sympy
+
+from pinnsiren.check.finding import Finding
+from pinnsiren.domains.instants import Final, Initial
+from pinnsiren.domains.region import Face, Region, Where
+from pinnsiren.errors import DomainError
+from pinnsiren.partials import partials
+from pinnsiren.symbols import Field, Time
+
+if TYPE_CHECKING:
+    from pinnsiren.problem import Constraint, Problem
+
+PROBES = 256  # points of a boundary at which conditions are looked for
+
+
+def missing_initial(problem: "Problem") -> Iterator[Finding]:
+    """Fields with an m-th derivative in time and fewer than m conditions at an instant.
+
+    Where data are given, they may take the place of initial conditions: then it is a warning.
+    """
+    severity: Literal["error", "warning"] = "warning" if any(c.region.domain is None for c in problem.constraints) else "error"
+    for field in problem.fields:
+        times = [c for c in field.coordinates if isinstance(c, Time) and c not in problem.periodic]
+        for t in times:
+            needed, given = _time_orders(problem, field, t)
+            if len(given) >= needed and (needed < 2 or max(given) >= needed - 1):
+                continue
+            highest = sympy.Derivative(field, (t, needed)) if needed > 1 else sympy.Derivative(field, t)
+            found = "none is" if not given else f"only that of {field} is" if needed == 2 else f"{len(given)} are"
+            lacking = field if not given else sympy.Derivative(field, t)
+            yield Finding(severity, f"the equations hold {highest}, which needs {needed} initial condition{'s' * (needed > 1)} "
+                                    f"for {field}; {found} given. Add ps.Equation({lacking.doit()}, …).on(domain.initial).")
+
+
+def _time_orders(problem: "Problem", field: Field, t: sympy.Symbol) -> tuple[int, list[int]]:
+    """The highest derivative in time inside, and that of every condition at an instant that holds the field."""
+    axis = field.coordinates.index(t)
+    needed, given = 0, []
+    for c in problem.constraints:
+        for r in c.residuals:
+            orders = [p.orders[axis] for p in partials([r]) if p.field == field]
+            if orders and _is_instant(c.region):
+                given.append(max(orders))
+            elif orders and _fills(c.region):
+                needed = max(needed, *orders)
+    return needed, given
+
+
+def missing_boundary(problem: "Problem") -> Iterator[Finding]:
+    """Fields with second derivatives in space whose boundary is in part without any condition for them."""
+    for field in problem.fields:
+        for c in problem.constraints:
+            if _fills(c.region) and c.region.domain is not None and _needs_boundary(c, field):
+                place = _free_place(problem, field, c.region)
+                if place:
+                    yield Finding("warning", f"no condition for {field} holds on the boundary at {place}, where its equation "
+                                             "has second derivatives: the solution may not be determined. Add one there.")
+                    break
+
+
+def _needs_boundary(constraint: "Constraint", field: Field) -> bool:
+    space = [i for i, c in enumerate(field.coordinates) if not isinstance(c, Time)]
+    return any(p.orders[i] > 1 for p in partials(constraint.residuals) if p.field == field for i in space)
+
+
+def _free_place(problem: "Problem", field: Field, region: Region) -> str:
+    """A point of the boundary that no condition for the field covers, as text; empty if there is none.
+
+    Where some part has two conditions (Cauchy data), another may do without.
+    """
+    if region.domain is None:
+        return ""
+    try:
+        boundary = region.domain.boundary
+        if boundary.is_empty():
+            return ""
+        sampled = boundary.sample(PROBES, seed=0)
+    except DomainError:  # a domain that is periodic along all coordinates has no boundary
+        return ""
+    across_time = [i for i, c in enumerate(region.coordinates) if isinstance(c, Time)]
+    lateral = np.ones(len(sampled), bool) if sampled.normals is None else ~sampled.normals[:, across_time].any(axis=1)
+    points = sampled.values[lateral]
+    size = float(np.ptp(region.domain.bounds, axis=1).max())
+    conditions = np.zeros(len(points), int)
+    for c in problem.constraints:
+        holds = any(p.field == field for p in partials(c.residuals))
+        if holds and not _fills(c.region) and c.region.coordinates == region.coordinates:
+            conditions += len(c.residuals) * c.region.contains(points, 1e-9 * size)
+    free = conditions == 0
+    if not free.any() or conditions.max(initial=0) > 1:
+        return ""
+    return ", ".join(f"{s} = {v:.3g}" for s, v in zip(region.coordinates, points[free][0], strict=True))
+
+
+def _fills(region: Region) -> bool:
+    return region.domain is not None and region.dimension == len(region.coordinates)
+
+
+def _is_instant(region: Region) -> bool:
+    """Whether a region lies at one time: an initial or final one, a face across time, or a part of these."""
+    while isinstance(region, Where):
+        region = region.region
+    return isinstance(region, (Initial, Final)) or (isinstance(region, Face) and isinstance(region.coordinate, Time))

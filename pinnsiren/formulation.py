@@ -1,0 +1,88 @@
+"""What is solved in place of a problem: changes of variables, real fields, parameters as coordinates — all by substitution.
+
+The engine below sees real fields of coordinates, and never hears of complex numbers, hard conditions or parameter ranges.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+from pinnsiren.complex_parts import in_real_fields, real_and_imaginary
+from pinnsiren.domains.box import Interval
+from pinnsiren.domains.region import Region
+from pinnsiren.errors import ProblemError
+from pinnsiren.problem import Constraint, Equation, Problem
+from pinnsiren.symbols import Field, RangedParameter
+
+if TYPE_CHECKING:
+    from pinnsiren.ansatz import Ansatz
+
+Forms = Mapping[Field, sympy.Expr]
+
+
+@dataclass(frozen=True)
+class Formulation:
+    """A problem as it is solved.
+
+    Args:
+        problem: in real fields, whose coordinates are those of the declared ones and the parameters with ranges.
+        forms: each real part of the declared fields, as an expression of the fields of ``problem``.
+    """
+
+    problem: Problem
+    forms: Forms
+
+
+def formulate(problem: Problem, ansatz: "Ansatz | None" = None) -> Formulation:
+    """Put an ansatz into a problem, split it into real parts, and make its parameters with ranges coordinates.
+
+    Constraints that the ansatz satisfies identically are left out.
+
+    Raises:
+        ProblemError: the ansatz names a field or constraint that the problem does not have.
+    """
+    forms: dict[Field, sympy.Expr] = {part: part for part in problem.carried}
+    solved = problem
+    if ansatz is not None:
+        _require_known(ansatz, problem)
+        left = [c for c in problem.constraints if c.name not in ansatz.satisfied]
+        solved = problem.with_constraints(left).substitute(ansatz.fields)
+        for field, expression in ansatz.fields.items():
+            forms |= dict(zip(field.parts, real_and_imaginary(in_real_fields(expression)), strict=False))
+    solved = solved.real
+    if problem.ranges:
+        wider = {f: Field(f.name, *f.coordinates, *problem.ranges) for f in solved.fields}
+        solved = solved.with_constraints(_ranged(c, wider, problem.ranges) for c in solved.constraints)
+        forms = {f: e.subs(wider) for f, e in forms.items()}
+    return Formulation(solved, forms)
+
+
+def expressed(expression: Any, forms: Forms) -> sympy.Expr:
+    """An expression of declared fields, complex or real, in the fields that networks carry."""
+    real = in_real_fields(sympy.sympify(expression))
+    changed = {f: e for f, e in forms.items() if f != e}
+    return real.subs(changed).doit() if changed else real
+
+
+def _require_known(ansatz: "Ansatz", problem: Problem) -> None:
+    strange = [f for f in ansatz.fields if f not in problem.fields]
+    if strange:
+        raise ProblemError(f"the ansatz is for {strange[0]}, which is no field of the problem; "
+                           f"it has {', '.join(map(str, problem.fields))}.")
+    names = [c.name for c in problem.constraints]
+    missing = [n for n in ansatz.satisfied if n not in names]
+    if missing:
+        raise ProblemError(f"the ansatz satisfies '{missing[0]}', which is no constraint of the problem; it has {names}.")
+
+
+def _ranged(constraint: Constraint, wider: Mapping[Field, Field], ranges: tuple[RangedParameter, ...]) -> Constraint:
+    """A constraint for every value of the parameters."""
+    region: Region = constraint.region
+    for k in ranges:
+        region = region * Interval(k, k.low, k.high)
+    rewritten = [r.subs(dict(wider)).doit() for r in constraint.equation.residuals]
+    return replace(constraint, equation=Equation(rewritten, name=constraint.equation.name), region=region)
+
+
