@@ -1,6 +1,7 @@
 """pinnsiren: write a boundary-value problem as on paper, get a neural field that satisfies it, and how far to trust it."""
 
-from pinnsiren.domains import Ball, Box, Disc, Domain, Interval, PointSet, Region
+from pinnsiren.domains import Ball, Box, Disc, Domain, Interval, Mesh, PointSet, Polygon
+from pinnsiren.domains.implicit import Region
 from pinnsiren.errors import (
     DataError,
     DomainError,
@@ -35,8 +36,8 @@ from pinnsiren.version import __version__
 __all__ = [
     "LBFGS", "MLP", "Adam", "Automatic", "Ball", "Box", "Chebyshev", "Constraint", "Data", "DataError", "Disc",
     "Domain", "DomainError", "Equation", "EquationError", "Estimate", "Exact", "Field", "FiniteDifference", "Fourier",
-    "GaussNewton", "History", "Interval", "LeastSquares", "MatrixFree", "ModuleNetwork", "Network", "Normal",
-    "Parameter", "PinnsirenError", "PointSet", "Problem", "ProblemError", "ProblemWarning", "Reference",
+    "GaussNewton", "History", "Interval", "LeastSquares", "MatrixFree", "Mesh", "ModuleNetwork", "Network", "Normal",
+    "Parameter", "PinnsirenError", "PointSet", "Polygon", "Problem", "ProblemError", "ProblemWarning", "Reference",
     "ReferenceError", "Region", "Report", "Sequence", "Siren", "Solution", "SolveError", "Solver", "Status",
     "StorageError", "Unknown", "Windows", "__version__", "coordinates", "div", "grad", "laplacian", "load",
     "normal_derivative", "solve", "time", "validate",

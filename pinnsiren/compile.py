@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pinnsiren.bessel import bessel
 from pinnsiren.errors import EquationError
+from pinnsiren.exponential_integral import exponential_integral
 from pinnsiren.gridded import Evaluation, GriddedValue
 from pinnsiren.partials import Partial
 from pinnsiren.symbols import Parameter
@@ -91,6 +92,7 @@ OPERATIONS: dict[str, Operation] = {
     "Max": _pairwise(torch.maximum), "Min": _pairwise(torch.minimum), "Heaviside": _heaviside,
     "erf": torch.erf, "erfc": torch.erfc, "erfinv": torch.erfinv, "loggamma": torch.lgamma,
     "gamma": lambda x: torch.exp(torch.lgamma(x)) * torch.where((x < 0) & (torch.floor(x) % 2 != 0), -1.0, 1.0),
+    "Ei": exponential_integral,
     "besselj": bessel("j"), "bessely": bessel("y"), "besseli": bessel("i"), "besselk": bessel("k"),
     "re": lambda x: x, "conjugate": lambda x: x, "im": torch.zeros_like,
     "Piecewise": _piecewise, "ITE": lambda c, a, b: (c & a) | (~c & b),
@@ -179,8 +181,11 @@ def compile_expressions(expressions: Sequence[Any]) -> Program:
     """
     prepared = [_real(sympy.sympify(e)) for e in expressions]
     _require_known_places(prepared)
-    replacements, reduced = sympy.cse(prepared, order="none", symbols=sympy.numbered_symbols("_s", cls=sympy.Dummy))
-    compiler = _Compiler(dict(replacements))
+    # a sum is opaque here: what its terms share holds its index, which means nothing outside of it
+    sums = {s: sympy.Dummy() for e in prepared for s in e.atoms(sympy.Sum)}
+    replacements, reduced = sympy.cse([e.xreplace(sums) for e in prepared], order="none",
+                                      symbols=sympy.numbered_symbols("_s", cls=sympy.Dummy))
+    compiler = _Compiler(dict(replacements) | {name: s for s, name in sums.items()})
     outputs = [compiler.place(e) for e in reduced]
     return compiler.program(outputs)
 
@@ -236,6 +241,10 @@ class _Compiler:
         if isinstance(node, GriddedValue):
             self.instructions.append((_gridded(node._imp_), [self.place(a) for a in node.args]))
             return "instruction", len(self.instructions) - 1
+        if isinstance(node, sympy.Sum):
+            operation, symbols = _series(node)
+            self.instructions.append((operation, [self.place(s) for s in symbols]))
+            return "instruction", len(self.instructions) - 1
         name = type(node).__name__
         if name not in OPERATIONS:
             known = sorted(n for n in OPERATIONS if n not in ALGEBRA)
@@ -253,6 +262,26 @@ class _Compiler:
 
         instructions = tuple(Instruction(f, tuple(map(number, a))) for f, a in self.instructions)
         return Program(tuple(self.constants), tuple(self.symbols), instructions, tuple(map(number, outputs)))
+
+
+def _series(node: sympy.Sum) -> tuple[Operation, tuple[sympy.Symbol, ...]]:
+    """A finite sum as one operation on the symbols that its terms hold besides the index, added up term by term."""
+    if len(node.limits) != 1 or len(node.limits[0]) != 3 or not all(end.is_Integer for end in node.limits[0][1:]):
+        raise EquationError(f"the sum {node} has other limits than two whole numbers for one index; "
+                            "write sympy.Sum(term, (n, 1, 100)).")
+    index, first, last = node.limits[0]
+    term = compile_expressions([node.function])
+    symbols = tuple(s for s in term.symbols if s != index)
+
+    def added(*values: Tensor) -> Tensor:
+        columns = torch.broadcast_tensors(*values)
+        known = {s: c.reshape(-1) for s, c in zip(symbols, columns, strict=True)}
+        like = next(iter(known.values()))
+        bound = term.bind(known, len(like), like)
+        terms = (bound({index: like.new_tensor(float(n))})[0] for n in range(int(first), int(last) + 1))
+        return reduce(operator.add, terms).reshape(columns[0].shape)
+
+    return added, symbols
 
 
 def _constant(node: Any) -> float | bool:

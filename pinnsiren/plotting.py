@@ -3,8 +3,7 @@
 Figures are made without pyplot: nothing global changes, nothing has to be closed, and no display is needed.
 """
 
-from collections.abc import Callable, Mapping
-from itertools import combinations
+from collections.abc import Callable, Collection, Mapping
 
 import matplotlib
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pinnsiren.domains import Domain
 from pinnsiren.errors import DataError
+from pinnsiren.planes import Plane, planes
 from pinnsiren.symbols import Time
 
 Array = NDArray[np.float64]
@@ -25,21 +25,24 @@ Values = Callable[[Array], ArrayLike]  # points (n, d) in the order of the domai
 
 SIGNED, UNSIGNED = "RdBu_r", "viridis"
 OUTSIDE, EDGE = "0.85", "0.35"  # greys that are in neither colour map
+_ANGLES = (matplotlib.colormaps["twilight"].with_extremes(bad=OUTSIDE), Normalize(-np.pi, np.pi))
 STRETCHED = 3.0  # a domain with sides in a larger ratio is stretched to fill its picture
 SIDE = 3.4  # inches, of one picture
 FEW = 40  # points of a curve that are marked one by one
 
 
 def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mapping[str, ArrayLike] | None = None,
-                resolution: int = 300, title: str | None = None, signed: bool = True) -> Figure:
+                resolution: int = 300, title: str | None = None, signed: bool = True,
+                angles: Collection[str] = ()) -> Figure:
     """Fields side by side, and below them the history of the solve.
 
     Args:
         fields: title -> function of points (n, d), asked only for points in the domain.
-        domain: where they live; one dimension gives a line, two an image, more three slices through the middle.
+        domain: where they live; one dimension gives a line, two an image, more three slices (:mod:`pinnsiren.planes`).
         history: see :func:`draw_history`; None leaves it out.
         resolution: points along the longest side.
         signed: whether zero means something; False for fields that are known up to a constant.
+        angles: titles of those whose values are angles in radians: their colours close at ±π.
 
     Raises:
         DataError: no field, or a field that gives values of the wrong shape.
@@ -56,15 +59,15 @@ def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mappin
     bands = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
     areas = bands[0, 0].subfigures(rows, columns, squeeze=False).ravel()
     for area, (name, values) in zip(areas, fields.items(), strict=False):
-        draw_field(area, values, domain, title=name, resolution=resolution, signed=signed)
+        draw_field(area, values, domain, title=name, resolution=resolution, signed=signed, angle=name in angles)
     if history is not None:
         draw_history(bands[1, 0].subplots(), history)
     return figure
 
 
 def draw_field(area: Figure | SubFigure, values: Values, domain: Domain, *, title: str = "", resolution: int = 300,
-               limits: tuple[float, float] | None = None, signed: bool = True) -> None:
-    """A field over its domain: a line (d = 1), an image with its colours (d = 2), slices through the middle (d ≥ 3).
+               limits: tuple[float, float] | None = None, signed: bool = True, angle: bool = False) -> None:
+    """A field over its domain: a line (d = 1), an image with its colours (d = 2), slices (d ≥ 3, :mod:`pinnsiren.planes`).
 
     What lies outside the domain is grey. Fields with both signs get a diverging map centred at 0, if ``signed``.
 
@@ -72,6 +75,7 @@ def draw_field(area: Figure | SubFigure, values: Values, domain: Domain, *, titl
         area: what to draw into; it is filled.
         values: points (n, d) -> real values (n,); NaN leaves a gap.
         limits: the values at the ends of the colour bar; by default those of the field.
+        angle: whether the values are angles in radians.
 
     Raises:
         DataError: the function gives values of the wrong shape.
@@ -79,16 +83,16 @@ def draw_field(area: Figure | SubFigure, values: Values, domain: Domain, *, titl
     if len(domain.coordinates) == 1:
         _draw_line(area.subplots(), values, domain, title, resolution)
         return
-    pairs = list(combinations(range(len(domain.coordinates)), 2))[:3]
-    slices = [_slice(values, domain, pair, resolution) for pair in pairs]
-    colours, scale = _colours(np.concatenate([s.ravel() for s in slices]), limits, signed=signed)
-    axes = area.subplots(1, len(pairs), squeeze=False).ravel()
-    for ax, pair, grid in zip(axes, pairs, slices, strict=True):
-        image = _draw_image(ax, grid, domain, pair, colours, scale)
-        ax.set_title(title if len(pairs) == 1 else _elsewhere(domain, pair), fontsize="medium")
-    if len(pairs) > 1:
+    shown = planes(domain)
+    slices = [_slice(values, domain, plane, resolution) for plane in shown]
+    colours, scale = (_ANGLES if angle else _colours(np.concatenate([s.ravel() for s in slices]), limits, signed=signed))
+    axes = area.subplots(1, len(shown), squeeze=False).ravel()
+    for ax, plane, grid in zip(axes, shown, slices, strict=True):
+        image = _draw_image(ax, grid, domain, plane, colours, scale)
+        ax.set_title(title if len(shown) == 1 else plane.label, fontsize="medium")
+    if len(shown) > 1:
         area.suptitle(title, fontsize="medium")
-    area.colorbar(image, ax=axes.tolist(), shrink=0.85, aspect=24, pad=0.02)
+    area.colorbar(image, ax=axes.tolist(), shrink=0.85, aspect=24, pad=0.02, panchor=False)
 
 
 def draw_history(ax: Axes, history: Mapping[str, ArrayLike], *, iterations: ArrayLike | None = None) -> None:
@@ -134,15 +138,15 @@ def _draw_line(ax: Axes, values: Values, domain: Domain, title: str, resolution:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _slice(values: Values, domain: Domain, pair: tuple[int, int], resolution: int) -> Array:
-    """Values (rows, columns) at the middles of the cells of a grid over two coordinates, the others at their middle."""
-    sides = np.diff(domain.bounds[list(pair)], axis=1).ravel()
+def _slice(values: Values, domain: Domain, plane: Plane, resolution: int) -> Array:
+    """Values (rows, columns) at the middles of the cells of a grid over two coordinates, the others fixed."""
+    pair = list(plane.along)
+    sides = np.diff(domain.bounds[pair], axis=1).ravel()
     counts = np.maximum(np.ceil(resolution * sides / sides.max()).astype(int), resolution // 4)
     along = [low + (np.arange(n) + 0.5) / n * (high - low)
-             for n, (low, high) in zip(counts, domain.bounds[list(pair)], strict=True)]
-    points = np.tile(domain.bounds.mean(axis=1), (counts[1], counts[0], 1))
-    points[..., pair[0]], points[..., pair[1]] = np.meshgrid(*along)
-    return _evaluate(values, domain, points.reshape(-1, len(domain.coordinates))).reshape(counts[1], counts[0])
+             for n, (low, high) in zip(counts, domain.bounds[pair], strict=True)]
+    mesh = np.stack(np.meshgrid(*along), axis=-1).reshape(-1, 2)
+    return _evaluate(values, domain, plane.points(mesh)).reshape(counts[1], counts[0])
 
 
 def _evaluate(values: Values, domain: Domain, points: Array) -> Array:
@@ -167,10 +171,10 @@ def _colours(values: Array, limits: tuple[float, float] | None, *, signed: bool)
     return colours, Normalize(low, high)
 
 
-def _draw_image(ax: Axes, grid: Array, domain: Domain, pair: tuple[int, int], colours: Colormap,
+def _draw_image(ax: Axes, grid: Array, domain: Domain, plane: Plane, colours: Colormap,
                 scale: Normalize) -> AxesImage:
-    (left, right), (bottom, top) = domain.bounds[list(pair)]
-    named = [domain.coordinates[k] for k in pair]
+    (left, right), (bottom, top) = domain.bounds[list(plane.along)]
+    named = [domain.coordinates[k] for k in plane.along]
     ratio = (right - left) / (top - bottom)
     like_lengths = not any(isinstance(c, Time) for c in named) and 1 / STRETCHED < ratio < STRETCHED
     image = ax.imshow(grid, extent=(left, right, bottom, top), origin="lower", cmap=colours, norm=scale,
@@ -181,13 +185,6 @@ def _draw_image(ax: Axes, grid: Array, domain: Domain, pair: tuple[int, int], co
     ax.set_xlabel(_label(named[0]))
     ax.set_ylabel(_label(named[1]))
     return image
-
-
-def _elsewhere(domain: Domain, pair: tuple[int, int]) -> str:
-    """Where a slice lies: "z = 0.5"."""
-    middle = domain.bounds.mean(axis=1)
-    others = [k for k in range(len(middle)) if k not in pair]
-    return ", ".join(f"{_label(domain.coordinates[k])} = {middle[k]:.3g}" for k in others)
 
 
 def _label(coordinate: sympy.Symbol) -> str:

@@ -11,6 +11,9 @@ import sympy
 
 from pinnsiren.check import Finding, findings
 from pinnsiren.complex_parts import in_real_fields, is_real, real_and_imaginary
+from pinnsiren.domains.parametric import PointSetProduct, RegionProduct
+from pinnsiren.domains.part import BoundaryOf
+from pinnsiren.domains.pointset import PointSet
 from pinnsiren.domains.region import Face, Region, Where
 from pinnsiren.errors import EquationError, ProblemError
 from pinnsiren.partials import Partial, in_partials, is_linear
@@ -245,15 +248,26 @@ class Problem:
             low, high = float(by_name[name].low), float(by_name[name].high)
             if not low <= value <= high:
                 raise ProblemError(f"{name} = {value:g} is outside its range, {low:g} to {high:g}, where nothing was fitted.")
-        fixed = {by_name[name]: Parameter(name, value) for name, value in values.items()}
+        return self.with_parameters({by_name[name]: Parameter(name, value) for name, value in values.items()})
 
-        def rewritten(side: Any) -> tuple[sympy.Expr, ...]:
-            return tuple(e.xreplace(fixed) for e in _components(side))
+    def with_parameters(self, new: Mapping[sympy.Symbol, sympy.Symbol]) -> "Problem":
+        """The problem with other parameters in place of its own: in equations, conditions, exact solution and ansatz."""
+        def replaced(side: Any) -> tuple[sympy.Expr, ...]:
+            return tuple(e.xreplace(new) for e in _components(side))
 
-        constraints = [replace(c, equation=replace(c.equation, lhs=rewritten(c.equation.lhs), rhs=rewritten(c.equation.rhs)))
+        def elsewhere(region: Region) -> Region:
+            return replace(region, condition=region.condition.xreplace(new)) if isinstance(region, Where) else region
+
+        def all_of(expressions: Mapping[Field, sympy.Expr]) -> dict[Field, sympy.Expr]:
+            return {f: e.xreplace(new) for f, e in expressions.items()}
+
+        constraints = [replace(c, region=elsewhere(c.region),
+                               equation=replace(c.equation, lhs=replaced(c.equation.lhs), rhs=replaced(c.equation.rhs)))
                        for c in self.constraints]
-        return self.with_constraints(constraints, exact=None if self.exact is None
-                                     else {f: e.xreplace(fixed) for f, e in self.exact.items()})
+        return Problem(*constraints, name=self.name, exact=None if self.exact is None else all_of(self.exact),
+                       tolerance=self.tolerance, remark=self.remark,
+                       compared=None if self.compared is None else elsewhere(self.compared),
+                       ansatz=None if self.ansatz is None else replace(self.ansatz, fields=all_of(self.ansatz.fields)))
 
     def substitute(self, replacements: Mapping[Field, Any]) -> "Problem":
         """The problem after a change of variables u = expression, applied to every equation.
@@ -330,4 +344,10 @@ def _kind(region: Region) -> str:
         return f"{region.coordinate} = {region.value:g}"
     if isinstance(region, Where):
         return f"{_kind(region.region)} where {region.condition}"
+    if isinstance(region, BoundaryOf):
+        return f"boundary of {type(region.primitive).__name__.lower()}"
+    if isinstance(region, (RegionProduct, PointSetProduct)):
+        return _kind(region.region)
+    if isinstance(region, PointSet):
+        return "points"
     return type(region).__name__.lower()

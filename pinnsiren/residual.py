@@ -140,11 +140,15 @@ class Residual:
     def batch(self, size: int, generator: torch.Generator) -> "Residual":
         """A random mini-batch: about ``size`` points in all, shared among the groups in proportion."""
         total = sum(s.count for s in self.samples)
+        keep = [min(s.count, max(1, round(size * s.count / total))) for s in self.samples]
+        return self.selected([torch.randint(s.count, (k,), generator=generator) for s, k in zip(self.samples, keep, strict=True)])
+
+    def selected(self, chosen: Sequence[Tensor]) -> "Residual":
+        """The same equations at some of the points: their row numbers for each sample."""
         samples = []
-        for s in self.samples:
-            keep = min(s.count, max(1, round(size * s.count / total)))
-            chosen = torch.randint(s.count, (keep,), generator=generator).to(self.model.reference.device)
-            samples.append(_bind(s.group, self.model, {k: v[chosen] for k, v in s.columns.items()}))
+        for s, rows in zip(self.samples, chosen, strict=True):
+            rows = rows.to(self.model.reference.device)
+            samples.append(_bind(s.group, self.model, {k: v[rows] for k, v in s.columns.items()}))
         return Residual(self.model, tuple(samples), self.order, self.emphasis)
 
     def carried_by(self, model: Model) -> "Residual":

@@ -201,7 +201,7 @@ class Solution:
             raise DataError(f"points have shape {array.shape}; expected (n, {len(names)}), columns {names}.")
         if not np.isfinite(array).all():
             raise DataError(f"points are not finite, first in row {int(np.argmin(np.isfinite(array).all(axis=1)))}.")
-        return torch.as_tensor(array).to(self.model.reference)
+        return torch.tensor(array).to(self.model.reference)  # a copy: the array may be read-only
 
     def _require_known(self, flat: Sequence[sympy.Expr]) -> None:
         carried = {f for c in self.model.carriers for f in c.fields}
@@ -227,8 +227,9 @@ class Solution:
         shown = self.at(**middle) if middle else self
         fields = {name: (lambda points, e=e: shown.evaluate(e, points)) for f in self.problem.fields
                   if f.coordinates == self.problem.coordinates for name, e in _shown(f).items()}
-        return plotting.plot_fields(fields, domain, history={"loss": self.history.loss, **self.history.residuals},
-                                    signed=not undetermined_constants(self.problem), title=self.problem.name)
+        history = {"loss": self.history.loss, **self.history.residuals} if len(self.history) > 1 else None
+        return plotting.plot_fields(fields, domain, history=history, signed=not undetermined_constants(self.problem),
+                                    title=self.problem.name, angles={name for name in fields if name.startswith("arg ")})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one HDF5 file, whole or not at all.

@@ -17,6 +17,7 @@ from pinnsiren.errors import ProblemError, SolveError
 from pinnsiren.formulation import Formulation, formulate
 from pinnsiren.model import Model, groups
 from pinnsiren.networks import ModuleNetwork, Network
+from pinnsiren.networks.constant import Constant
 from pinnsiren.problem import Problem
 from pinnsiren.solution import Code, History, Solution, Status, environment, require_fields
 from pinnsiren.solvers.automatic import Automatic
@@ -210,7 +211,6 @@ def _model(formulation: Formulation, problem: Problem, network: torch.nn.Module 
             raise SolveError(f"network={module!r}; expected a Siren, MLP or any torch.nn.Module, or a dict of them by field.")
     networks = {fields: _network(copy.deepcopy(n), fields) for fields, n in given.items()}
     if scalars:
-        from pinnsiren.networks.constant import Constant
         networks[scalars] = Constant(len(scalars), [float(c.initial) for c in scalars if isinstance(c, Unknown)])
     model = Model(networks).to(device=device, dtype=dtype)
     require_fields(solved, model)

@@ -8,6 +8,7 @@ import sympy
 
 from pinnsiren.check.finding import Finding
 from pinnsiren.domains.instants import Final, Initial
+from pinnsiren.domains.pointset import PointSet
 from pinnsiren.domains.region import Face, Region, Where
 from pinnsiren.errors import DomainError
 from pinnsiren.partials import partials
@@ -96,6 +97,24 @@ def _free_place(problem: "Problem", field: Field, region: Region) -> str:
     if not free.any() or conditions.max(initial=0) > 1:
         return ""
     return ", ".join(f"{s} = {v:.3g}" for s, v in zip(region.coordinates, points[free][0], strict=True))
+
+
+def points_outside(problem: "Problem") -> Iterator[Finding]:
+    """Points of data sets and sources that lie in none of the problem's domains."""
+    domains = {c.region.domain for c in problem.constraints if c.region.domain is not None}
+    for c in problem.constraints:
+        same = [d for d in domains if set(d.coordinates) == set(c.region.coordinates)]
+        if not isinstance(c.region, PointSet) or not same:
+            continue
+        inside = np.zeros(len(c.region), bool)
+        for d in same:
+            columns = [c.region.coordinates.index(s) for s in d.coordinates]
+            inside |= d.contains(c.region.values[:, columns], 1e-9 * d.size)
+        if not inside.all():
+            first = c.region.values[~inside][0]
+            place = ", ".join(f"{s} = {v:.4g}" for s, v in zip(c.region.coordinates, first, strict=True))
+            yield Finding("error", f"{int((~inside).sum())} of {len(inside)} points of '{c.name}' lie outside the domain, the "
+                                   f"first at {place}. Move them inside, enlarge the domain, or leave them out.")
 
 
 def _fills(region: Region) -> bool:

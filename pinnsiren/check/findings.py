@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
-from pinnsiren.check.conditions import missing_boundary, missing_initial
+from pinnsiren.check.conditions import missing_boundary, missing_initial, points_outside
 from pinnsiren.check.evaluation import evaluate
 from pinnsiren.check.finding import Finding
 from pinnsiren.errors import DataError, EquationError, PinnsirenError
@@ -23,8 +23,8 @@ FEW_POINTS = 4  # fewer than this on a region of positive dimension says next to
 def findings(problem: "Problem") -> tuple[Finding, ...]:
     """Every finding about a problem, errors first."""
     found = list(_of_equations(problem))
-    for part in (_of_names, _of_fields, _of_regions, missing_initial, _of_coefficients, _of_null_space, _of_contradictions,
-                 missing_boundary):
+    for part in (_of_names, _of_fields, _of_regions, points_outside, missing_initial, _of_coefficients, _of_null_space,
+                 _of_contradictions, missing_boundary):
         if any(f.severity == "error" for f in found):
             break  # what follows evaluates the equations, which needs them to make sense
         found += part(problem)

@@ -51,6 +51,8 @@ def solve_problem(name: str, settings: Sequence[str], out: Path, *, seed: int, d
     print(solution.status)
     _write_history(solution.history, out / "history.csv")
     solution.plot().savefig(out / "solution.png", dpi=DPI)
+    for name, found in solution.unknowns.items():
+        print(f"{name} = {found}")
     print(f"wrote {out / SOLUTION}, history.csv and solution.png")
     if validated:
         return _validate(solution, out)
@@ -74,8 +76,11 @@ def plot_folder(folder: Path) -> int:
 
 
 def _validate(solution: Solution, folder: Path) -> int:
+    middle = {k.name: float(k.low + k.high) / 2 for k in solution.problem.ranges}
+    if middle:
+        print("validated at the middle of the range: " + ", ".join(f"{k} = {v:g}" for k, v in middle.items()))
     try:
-        report = validate(solution)
+        report = validate(solution.at(**middle) if middle else solution)
     except ReferenceError as error:
         print(f"pinnsiren: not validated: {error}", file=sys.stderr)
         return NOT_VALIDATED

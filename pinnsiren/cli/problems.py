@@ -4,16 +4,14 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pinnsiren.domains import Where
 from pinnsiren.equations import catalogue
 from pinnsiren.errors import PinnsirenError, ProblemError
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Parameter
 
 Maker = Callable[..., Problem]
@@ -174,21 +172,7 @@ def _number(name: str, text: str) -> float:
 
 def _with_parameters(problem: Problem, values: Mapping[str, float]) -> Problem:
     """The problem with other values of its parameters, in equations, conditions and the exact solution."""
-    new = {p: Parameter(p.name, values[p.name]) for p in problem.parameters if p.name in values}
-
-    def changed(c: Constraint) -> Constraint:
-        equation = replace(c.equation, lhs=_replaced(c.equation.lhs, new), rhs=_replaced(c.equation.rhs, new))
-        region = c.region
-        if isinstance(region, Where):
-            region = replace(region, condition=region.condition.xreplace(new))
-        return replace(c, equation=equation, region=region)
-
-    exact = None if problem.exact is None else {f: e.xreplace(new) for f, e in problem.exact.items()}
-    return problem.with_constraints(map(changed, problem.constraints), exact)
-
-
-def _replaced(side: Any, new: Mapping[Parameter, Parameter]) -> Any:
-    return tuple(e.xreplace(new) for e in side) if isinstance(side, tuple) else side.xreplace(new)
+    return problem.with_parameters({p: Parameter(p.name, values[p.name]) for p in problem.parameters if p.name in values})
 
 
 def _settings_of(maker: Maker, problem: Problem) -> str:

@@ -279,8 +279,11 @@ def _directions(dimension: int) -> Array:
 def _normals(domain: "Difference | Intersection | Union", points: Array, flip: float) -> Array:
     """Normals of the operand on whose boundary a point is; on both, a's if the result is on its inner side."""
     step, tolerance = PROBE * domain.size, TOLERANCE * domain.size
-    a, b = domain.left.normals(points), 0.0 + flip * domain.right.normals(points)
-    on_a, on_b = domain.left.sides(points, tolerance) == 0, domain.right.sides(points, tolerance) == 0
-    rises = domain.sides(points - step * a, tolerance) < domain.sides(points + step * a, tolerance)
-    use_a = on_a & (~on_b | rises)
-    return np.where(use_a[:, None], a, b)
+    use_a = domain.left.sides(points, tolerance) == 0
+    both = np.flatnonzero(use_a & (domain.right.sides(points, tolerance) == 0))
+    across = step * domain.left.normals(points[both])
+    use_a[both] = domain.sides(points[both] - across, tolerance) < domain.sides(points[both] + across, tolerance)
+    normals = np.empty_like(points)
+    normals[use_a] = domain.left.normals(points[use_a])
+    normals[~use_a] = 0.0 + flip * domain.right.normals(points[~use_a])
+    return normals

@@ -9,10 +9,10 @@ import numpy as np
 import sympy
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
-from sympy.logic.boolalg import BooleanFunction, to_nnf
+from sympy.logic.boolalg import BooleanAtom, BooleanFunction, to_nnf
 
 from pinnsiren.domains.box import Box, Interval
-from pinnsiren.domains.domain import Domain, Extent, Sides, pairs, sides_of, slab
+from pinnsiren.domains.domain import Domain, Extent, Sides, sides_of, slab
 from pinnsiren.domains.factors import is_slicing
 from pinnsiren.domains.level_set import zero_set
 from pinnsiren.domains.region import PROBE, TOLERANCE
@@ -25,6 +25,7 @@ from pinnsiren.symbols import Parameter
 # 1e-3 of its measure in up to 3 dimensions and to 1e-2 in 4, in at most some seconds.
 CELLS = {1: 4096, 2: 256, 3: 64, 4: 14}
 _NEWTON = 12  # steps from a simplex to the surface; two or three do
+_FLAT = 1e-10  # of the steepest slope elsewhere: no normal can be told from that
 _INEQUALITIES = (sympy.Le, sympy.Lt, sympy.Ge, sympy.Gt)
 
 
@@ -57,13 +58,13 @@ class Implicit(Domain):
         _check_inequality(self.condition, self.coordinates)
         moving = [is_slicing(c) for c in self.coordinates]
         if moving != sorted(moving) or all(moving):
-            raise DomainError(f"Region with the coordinates {self.coordinates}; give space first, and time and parameters last.")
+            raise DomainError(f"Region with the coordinates {self.coordinates}; give space first, time and parameters last.")
         if len(moving) not in CELLS:
             raise DomainError(f"Region with {len(moving)} coordinates; its surface is found in up to {max(CELLS)}. "
                               "Write it as a product, or from boxes and balls.")
         if self.cells is not None and not (isinstance(self.cells, int) and self.cells >= 2):
             raise DomainError(f"Region with cells={self.cells!r}; give a whole number of at least 2, or None.")
-        self._level  # a formula without derivatives is refused at once
+        _level(self.condition, self.coordinates)  # a formula without derivatives is refused at once
 
     @property
     def coordinates(self) -> tuple[sympy.Symbol, ...]:
@@ -175,6 +176,10 @@ class Level:
         sides[np.abs(value) <= tolerance * np.linalg.norm(gradient, axis=1)] = 0
         return sides
 
+    def steepest(self, points: Array) -> float:
+        """The largest |∇ₓφ| at points (n, d)."""
+        return float(np.linalg.norm(self.slopes(points)[1], axis=1).max())
+
     def normals(self, points: Array) -> Array:
         _, gradient = self.slopes(points)
         length = np.linalg.norm(gradient, axis=1, keepdims=True)
@@ -198,8 +203,8 @@ def _level(condition: Any, coordinates: tuple[sympy.Symbol, ...]) -> Level:
     phi = (lower - upper).xreplace(values | stand_ins)
     slopes = [sympy.diff(phi, s) for c, s in stand_ins.items() if not is_slicing(c)]
     if any(s.has(sympy.Derivative, sympy.Subs, sympy.DiracDelta) for s in slopes):
-        raise DomainError(f"Region({condition}, …): sympy has no derivative of its sides, which the normals need; write it with "
-                          "smooth functions, or several inequalities joined by & and |.")
+        raise DomainError(f"Region({condition}, …): sympy has no derivative of its sides, which the normals need; write "
+                          "it with smooth functions, or as several inequalities joined by & and |.")
     evaluate = sympy.lambdify(list(stand_ins.values()), [phi, *slopes], modules=["scipy", "numpy"], cse=True)
     return Level(evaluate, np.array([not is_slicing(c) for c in coordinates]))
 
@@ -212,7 +217,7 @@ def _surface_charts(domain: Implicit) -> tuple[Chart, ...]:
     # in a moving domain, the length of ∂Ω(t) times the time: the spatial part of the vector across a piece of (x, t)
     measures = np.linalg.norm(normal_vectors(corners) * level.spatial, axis=1)
     corners, measures = corners[measures > 0], measures[measures > 0]
-    if len(corners) and not np.linalg.norm(level.slopes(corners[:, 0])[1], axis=1).any():
+    if len(corners) and level.steepest(corners[:, 0]) <= _FLAT * level.steepest(box.interior.sample(64).values):
         raise DomainError(f"{domain}: the gradient of its sides vanishes where they are equal, so there are no normals; "
                           "leave out powers and the like, as x**2 + y**2 <= 1 for (x**2 + y**2 - 1)**3 <= 0.")
     tolerance = TOLERANCE * domain.size
@@ -237,9 +242,12 @@ def _constant(point: Array) -> Callable[[Array], tuple[Array, None]]:
 
 
 def _check_inequality(condition: Any, coordinates: tuple[sympy.Symbol, ...]) -> None:
+    if isinstance(condition, BooleanAtom):
+        raise DomainError(f"Region({condition}, …): the condition is {condition} at every point, so sympy left no inequality; "
+                          "check its signs, or use a Box.")
     if not isinstance(condition, Relational) or condition.func not in _INEQUALITIES:
-        raise DomainError(f"Region({condition}, …) was not given an inequality; expected one such as x**2 + y**2 <= 1, or several "
-                          "joined by & and |.")
+        raise DomainError(f"Region({condition}, …) was not given an inequality; expected one such as x**2 + y**2 <= 1, or "
+                          "several joined by & and |.")
     strange = {s for s in condition.free_symbols if not isinstance(s, Parameter)} - set(coordinates)
     strange |= condition.atoms(AppliedUndef)
     if strange:

@@ -11,17 +11,7 @@ from numpy.typing import ArrayLike
 
 from pinnsiren.domains.condition import Holds, check_condition, predicate
 from pinnsiren.errors import DomainError
-from pinnsiren.sampling import (
-    Array,
-    Chart,
-    Mask,
-    Points,
-    accepted_fraction,
-    allot,
-    as_points,
-    check_request,
-    draw,
-)
+from pinnsiren.sampling import Array, Chart, Mask, Points, accepted_fraction, allot, as_points, check_request, draw
 
 if TYPE_CHECKING:
     from pinnsiren.domains.box import Box
@@ -117,7 +107,7 @@ class Region(ABC):
 
     def __mul__(self, interval: "Box") -> "RegionProduct | PointSetProduct":
         """The region with every value of a parameter: ``region * Interval(k, 1, 2)``."""
-        from pinnsiren.domains.parametric import region_product  # products are regions: imported when used
+        from pinnsiren.domains.parametric import region_product  # these are regions themselves: imported when used
         return region_product(self, interval)
 
 
@@ -251,7 +241,7 @@ class Face(PartOfDomain):
     value: float
 
     def __post_init__(self) -> None:
-        from pinnsiren.domains.faces import place_of_face  # a domain knows its regions: imported when used
+        from pinnsiren.domains.faces import place_of_face
         object.__setattr__(self, "value", place_of_face(self.domain, self.coordinate, self.value))
 
     @property

@@ -12,13 +12,16 @@ def simplex_chart(corners: Array, measures: Array, normals: Array | None = None)
     """One chart of dimension k for m simplices with k + 1 corners each.
 
     The first unit coordinate runs through the simplices, each with a share as large as its measure; what is left of it
-    and the others are mapped to the simplex with equal measure.
+    and the others are mapped to the simplex with equal measure. Neighbours follow one another where they can (Morton's
+    order), so that evenly spread unit points are evenly spread over the whole.
 
     Args:
         corners: (m, k + 1, d), k ≥ 1.
         measures: (m,) of the simplices, not negative, in the coordinates' units to the k.
         normals: (m, d), one for each simplex.
     """
+    order = _morton(corners.mean(axis=1))
+    corners, measures, normals = corners[order], measures[order], None if normals is None else normals[order]
     k, ends = corners.shape[1] - 1, np.cumsum(measures)
 
     def place(unit: Array) -> tuple[Array, Array | None]:
@@ -65,6 +68,19 @@ def normal_vectors(corners: Array) -> Array:
     edges = corners[:, 1:] - corners[:, :1]
     minors = [(-1) ** i * np.linalg.det(np.delete(edges, i, axis=2)) for i in range(d)]
     return np.stack(minors, axis=1) / math.factorial(d - 1)
+
+
+def _morton(points: Array) -> NDArray[np.intp]:
+    """The order of points (m, d) along a curve that fills space: by the interleaved binary digits of their coordinates."""
+    d = points.shape[1]
+    digits = 60 // d
+    extent = np.ptp(points, axis=0)
+    places = ((points - points.min(axis=0)) / np.where(extent > 0, extent, 1.0) * (2**digits - 1)).astype(np.int64)
+    keys = np.zeros(len(points), dtype=np.int64)
+    for digit in reversed(range(digits)):
+        for axis in range(d):
+            keys = keys << 1 | places[:, axis] >> digit & 1
+    return np.argsort(keys, kind="stable")
 
 
 def _last(measures: Array) -> NDArray[np.intp]:

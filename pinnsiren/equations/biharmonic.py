@@ -30,25 +30,6 @@ def plate_clamped(skew: float = 1.0) -> Problem:
                    name="plate_clamped", exact=exact)
 
 
-def plate_clamped_mixed(skew: float = 1.0) -> Problem:
-    """Δw = m, Δm = q on [−1, 1]², w = ∂w/∂n = 0 on its edges: the clamped plate in second-order equations.
-
-    m is the sum of the bending moments divided by −D(1 + ν). Both conditions are on w, and none is on m.
-
-    Args:
-        skew: see :func:`plate_clamped`.
-    """
-    x, y = coordinates("x y")
-    w, m, plate = Field("w", x, y), Field("m", x, y), Box({x: (-1, 1), y: (-1, 1)})
-    deflection = _clamped(skew)
-    exact = {w: deflection, m: laplacian(deflection, (x, y))}
-    return Problem(Equation(laplacian(w), m, "moment").on(plate.interior),
-                   satisfied_by(exact, laplacian(m), "load").on(plate.interior),
-                   Equation(w, 0, "deflection").on(plate.boundary),
-                   Equation(normal_derivative(w), 0, "slope").on(plate.boundary),
-                   name="plate_clamped_mixed", exact=exact)
-
-
 def plate_supported(waves_x: int = 1, waves_y: int = 2) -> Problem:
     """ΔΔw = q on [−1, 1]², w = Δw = 0 on its edges: Navier's simply supported plate under a sine load.
 

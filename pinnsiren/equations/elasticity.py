@@ -122,7 +122,7 @@ def elasticity_cylinder(inner: float = 0.5, outer: float = 1.0, pressure: float 
                    name="elasticity_cylinder", exact={u: x * stretch, v: y * stretch})
 
 
-def elasticity_hole(size: float = 4.0, tension: float = 0.1, young: float = 1.0, poisson: float = 0.3) -> Problem:
+def elasticity_hole(size: float = 3.0, tension: float = 0.1, young: float = 1.0, poisson: float = 0.3) -> Problem:
     """∇·σ = 0 around a circular hole in a sheet under tension along x, plane stress: Kirsch's solution, a quarter of it.
 
     The hole has radius 1 and no traction; the outer edges have the tractions of the infinite sheet; by symmetry no normal

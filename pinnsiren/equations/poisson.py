@@ -3,13 +3,16 @@
 Every forcing term is derived by sympy from the exact solution.
 """
 
+from functools import reduce
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sympy
 
-from pinnsiren.domains import Box, Domain
+from pinnsiren.domains import Box, Disc, Domain, Mesh
 from pinnsiren.problem import Equation, Problem
-from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian
+from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian, normal_derivative
 
 CORNER = 1e-2  # relative L2: global smooth fields hardly come below it at a singular corner
 
@@ -70,6 +73,53 @@ def poisson_5d() -> Problem:
 def poisson_cubic() -> Problem:
     """−Δu + u³ = f on [−1, 1]², u the exp-sin field: a nonlinear problem."""
     return _on_square(_exp_sin(), "poisson_cubic", reaction=lambda u: u**3)
+
+
+def poisson_perforated() -> Problem:
+    """−Δu = f on [−1, 1]² less five discs, u the exp-sin field: its values on the square, its flux ∂u/∂n on the circles."""
+    x, y = coordinates("x y")
+    u, exact = Field("u", x, y), _exp_sin()
+    square = Box({x: (-1, 1), y: (-1, 1)})
+    discs: list[Domain] = [Disc({x: a, y: b}, r) for a, b, r in ((0, 0, 0.25), (-0.6, 0.5, 0.2), (0.6, 0.55, 0.3),
+                                                                 (-0.5, -0.6, 0.15), (0.55, -0.5, 0.2))]
+    holes = reduce(lambda a, b: a | b, discs)
+    domain = square - holes
+    flux = normal_derivative(exact, (x, y))
+    return Problem(Equation(-laplacian(u), sympy.simplify(-laplacian(exact, (x, y)))).on(domain.interior),
+                   Equation(u, exact, name="square").on(domain.boundary.of(square)),
+                   Equation(normal_derivative(u), flux, name="circles").on(domain.boundary.of(holes)),
+                   name="poisson_perforated", exact={u: exact})
+
+
+def poisson_annulus(inner: float = 0.4) -> Problem:
+    """Δu = 0 between circles of radius r₁ and 1, u = 0 on the outer one and ∂u/∂n = −1/r₁ on the inner one: u = ln r."""
+    x, y = coordinates("x y")
+    u = Field("u", x, y)
+    hole = Disc({x: 0, y: 0}, inner)
+    disc = Disc({x: 0, y: 0}, 1)
+    ring = disc - hole
+    return Problem(Equation(laplacian(u), 0).on(ring.interior),
+                   Equation(u, 0, name="outer").on(ring.boundary.of(disc)),
+                   Equation(normal_derivative(u), -1 / inner, name="inner").on(ring.boundary.of(hole)),
+                   name="poisson_annulus", exact={u: sympy.log(x**2 + y**2) / 2})
+
+
+def poisson_mesh(file: Path | None = None) -> Problem:
+    """−Δu = f in a solid that a mesh bounds, u = eˣ sin y + z² cos 2x: a torus of triangles, or any closed mesh file."""
+    x, y, z = coordinates("x y z")
+    solid = Mesh((x, y, z), *_torus()) if file is None else Mesh((x, y, z), file)
+    return _dirichlet(sympy.exp(x) * sympy.sin(y) + z**2 * sympy.cos(2 * x), solid, "poisson_mesh")
+
+
+def _torus(around: int = 32, across: int = 16, radius: float = 0.7, thickness: float = 0.3) -> tuple[Any, Any]:
+    """Vertices and faces of a torus: circles of ``across`` vertices at ``around`` places of a ring."""
+    i, j = (k.ravel() for k in np.meshgrid(np.arange(around), np.arange(across), indexing="ij"))
+    a, b = 2 * np.pi * i / around, 2 * np.pi * j / across
+    reach = radius + thickness * np.cos(b)
+    vertices = np.stack([reach * np.cos(a), reach * np.sin(a), thickness * np.sin(b)], axis=1)
+    corner, beside, above, opposite = (((i + di) % around) * across + (j + dj) % across
+                                       for di, dj in ((0, 0), (1, 0), (0, 1), (1, 1)))
+    return vertices, np.concatenate([np.stack([corner, beside, opposite], axis=1), np.stack([corner, opposite, above], axis=1)])
 
 
 def _exp_sin() -> sympy.Expr:

@@ -34,7 +34,7 @@ def poisson_boltzmann_square(kappa: float = 2.0) -> Problem:
 def poisson_boltzmann_perforated(kappa: float = 2.0, zeta: float = 2.0) -> Problem:
     """−Δu + κ² sinh u = f between three particles at the potential ζ in a square; manufactured.
 
-    u = ζ − (2 − cos x cos y − x/2) Π_i log(r_i/a_i), with the particles' radii a_i and the distances r_i from their centres:
+    u = ζ − (2 − cos x cos y − x/2)/5 Π_i log(r_i/a_i), with the particles' radii a_i and the distances r_i from their centres:
     near a particle potentials are logarithms.
 
     Args:
@@ -43,8 +43,8 @@ def poisson_boltzmann_perforated(kappa: float = 2.0, zeta: float = 2.0) -> Probl
     """
     x, y = coordinates("x y")
     u, potential, liquid = Field("u", x, y), Parameter("zeta", zeta), _liquid()
-    logarithms = [sympy.log(((x - p) ** 2 + (y - q) ** 2) / a**2) / 2 for p, q, a in map(sympy.nsimplify, PARTICLES)]
-    exact = {u: potential - (2 - sympy.cos(x) * sympy.cos(y) - x / 2) * sympy.Mul(*logarithms)}
+    logarithms = [sympy.log(((x - p) ** 2 + (y - q) ** 2) / a**2) / 2 for p, q, a in PARTICLES]
+    exact = {u: potential - (2 - sympy.cos(x) * sympy.cos(y) - x / 2) / 5 * sympy.Mul(*logarithms)}
     wall = sympy.Eq(sympy.Abs(x), 1) | sympy.Eq(sympy.Abs(y), 1)
     return Problem(satisfied_by(exact, _balance(u, kappa), "charge").on(liquid.interior),
                    Equation(u, potential, "particles").on(liquid.boundary.where((sympy.Abs(x) < 1) & (sympy.Abs(y) < 1))),

@@ -10,6 +10,7 @@ import torch
 
 from pinnsiren.errors import StorageError
 from pinnsiren.jets import Channels
+from pinnsiren.networks.constant import Constant
 from pinnsiren.networks.fourier import Fourier
 from pinnsiren.networks.mlp import MLP
 from pinnsiren.networks.module import ModuleNetwork
@@ -18,7 +19,8 @@ from pinnsiren.networks.siren import Siren
 from pinnsiren.networks.windows import Windows
 
 __all__ = [
-    "MLP", "Channels", "Fourier", "LinearOutput", "ModuleNetwork", "Network", "Siren", "Trace", "Windows", "build", "kinds",
+    "MLP", "Channels", "Constant", "Fourier", "LinearOutput", "ModuleNetwork", "Network", "Siren", "Trace", "Windows", "build",
+    "kinds",
 ]
 
 

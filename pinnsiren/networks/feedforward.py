@@ -27,8 +27,10 @@ class FeedForward(LinearOutput):
         layers: the hidden layers' W_l and b_l.
         centre, half_width: (d,), of the box that is scaled to [−1, 1]^d inside.
         omega0: ω_l, (layers,), or None where all are 1.
+        circles: places of the coordinates that the first layer sees as (cos πx̂, sin πx̂).
     """
 
+    circles: tuple[int, ...] = ()
     layers: nn.ModuleList
     centre: Tensor
     half_width: Tensor
@@ -38,6 +40,11 @@ class FeedForward(LinearOutput):
     @abstractmethod
     def activation(self) -> Activation:
         """f, the same in every hidden layer."""
+
+    @property
+    def repeats(self) -> list[bool] | None:
+        """Whether the first layer sees a circle in place of each coordinate; None where it does in place of none."""
+        return [i in self.circles for i in range(self.inputs)] if self.circles else None
 
     def jet(self, points: Tensor, channels: Channels, coefficients: Sequence[Tensor] = ()) -> Tensor:
         return self._run(points, channels, coefficients, output=(self.output.weight, self.output.bias))
@@ -66,7 +73,7 @@ class FeedForward(LinearOutput):
         if self.omega0 is not None:
             linear = [(omega * w, omega * b) for omega, (w, b) in zip(self.omega0, linear, strict=True)]
         weights, biases = zip(*linear, strict=True)
-        return Layers(self.activation, self.half_width, weights, biases)
+        return Layers(self.activation, self.half_width, weights, biases, self.circles)
 
     def _run(self, points: Tensor, channels: Channels, coefficients: Sequence[Tensor], *,
              output: tuple[Tensor, ...]) -> Tensor:

@@ -46,3 +46,17 @@ def require_sizes(name: str, **sizes: int) -> None:
     for what, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise SolveError(f"{name} was given {what}={size!r}; expected a whole number >= 1.")
+
+
+def periodic_places(name: str, periodic: Sequence[bool] | None, inputs: int) -> tuple[int, ...]:
+    """The places of the coordinates that are periodic.
+
+    Raises:
+        SolveError: not one truth value for each input.
+    """
+    if periodic is None:
+        return ()
+    if len(periodic) != inputs or not all(isinstance(p, bool) for p in periodic):
+        raise SolveError(f"{name} of {inputs} inputs was given periodic={periodic!r}; expected None, or True or False for "
+                         "each input, such as (True, False).")
+    return tuple(i for i, p in enumerate(periodic) if p)

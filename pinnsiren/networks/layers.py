@@ -5,6 +5,9 @@
 The jet of x̂ is trivial (x̂, unit vectors / half width, 0, …), so that the first layer's derivatives are constants
 times those of f: a_α = f^(|α|)(z_0) ρ_α with ρ_α = Π_i (V_0[:, i] / half width_i)^{α_i}; no 0 is multiplied.
 
+Along a periodic coordinate the first layer sees the circle (cos πx̂_i, sin πx̂_i) instead of x̂_i. The jet of that
+embedding is known in closed form, and the first layer is then treated like any other.
+
 Everything but the products is bound by memory. So points go through in blocks that stay in the cache, and on
 the way back all blocks share two buffers, since fresh memory costs more to touch than to compute with. (To keep less of
 each block and compute it again was measured: 5 % slower, the sines cost more than the memory.)
@@ -13,6 +16,7 @@ each block and compute it again was measured: 5 % slower, the sines cost more th
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -35,12 +39,14 @@ class Layers:
         half_width: (d,), what the points were divided by.
         weights: V_l, (width, fan-in).
         biases: e_l, (width,).
+        circles: the periodic coordinates, by their places.
     """
 
     activation: Activation
     half_width: Tensor
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
+    circles: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -89,7 +95,7 @@ class Signal:
     Args:
         layer: its number.
         cotangent: (C, n, width); in the first layer (1 + firsts, n, width), all that is not constant.
-        inputs: the jet a_{l−1} that came in, (C, n, width); for the first layer None.
+        inputs: the jet a_{l−1} that came in, (C, n, width); for the first layer None, or the embedding's jet.
     """
 
     layer: int
@@ -100,10 +106,13 @@ class Signal:
 def forward(layers: Layers, points: Tensor, channels: Channels, weights: Weights) -> Tape:
     """Carry one block of scaled points through every layer. It writes in place: not for autograd to look into."""
     rule = rule_for(layers.activation, channels)
-    z = torch.addmm(layers.biases[0], points, layers.weights[0].T)
-    saved: list[Saved] = [_first(layers, z, channels, weights)]
-    for weight, bias in zip(layers.weights[1:], layers.biases[1:], strict=True):
-        z = torch.mm(saved[-1][0].flatten(0, 1), weight.T).view_as(saved[-1][0])
+    saved: list[Saved] = []
+    if not layers.circles:
+        z = torch.addmm(layers.biases[0], points, layers.weights[0].T)
+        saved.append(_first(layers, z, channels, weights))
+    for weight, bias in islice(zip(layers.weights, layers.biases, strict=True), len(saved), None):
+        inputs = saved[-1][0] if saved else embedded(layers, points, channels, weights)
+        z = torch.mm(inputs.flatten(0, 1), weight.T).view(*inputs.shape[:2], len(bias))
         z[0] += bias
         jet, *rest = rule.forward(z, channels, weights)
         saved.append((jet, z, *rest))
@@ -118,9 +127,12 @@ def backward(layers: Layers, tape: Tape, channels: Channels, *, cotangent: Tenso
         spare: memory of the same shape.
     """
     rule = rule_for(layers.activation, channels)
-    for layer in range(len(layers.weights) - 1, 0, -1):
+    for layer in range(len(layers.weights) - 1, -1 if layers.circles else 0, -1):
         jet, z, *rest = tape.saved[layer]
         signal = rule.backward(cotangent, z, (jet, *rest), channels=channels, weights=tape.weights)
+        if layer == 0:
+            yield Signal(0, signal, embedded(layers, tape.points, channels, tape.weights))
+            return
         yield Signal(layer, signal, tape.saved[layer - 1][0])
         torch.mm(signal.flatten(0, 1), layers.weights[layer], out=spare.flatten(0, 1))
         cotangent, spare = spare, cotangent
@@ -130,11 +142,46 @@ def backward(layers: Layers, tape: Tape, channels: Channels, *, cotangent: Tenso
 def composed(layers: Layers, points: Tensor, channels: Channels, weights: Weights) -> Tensor:
     """The features' jet by plain tensor expressions, for torch.compile to differentiate and fuse, (C, n, width)."""
     rule = Composition(layers.activation)
-    jet = _first(layers, torch.addmm(layers.biases[0], points, layers.weights[0].T), channels, weights)[0]
-    for weight, bias in zip(layers.weights[1:], layers.biases[1:], strict=True):
-        value, *others = torch.mm(jet.flatten(0, 1), weight.T).view_as(jet).unbind(0)
+    if layers.circles:
+        jet, rest = embedded(layers, points, channels, weights), 0
+    else:
+        jet, rest = _first(layers, torch.addmm(layers.biases[0], points, layers.weights[0].T), channels, weights)[0], 1
+    for weight, bias in zip(layers.weights[rest:], layers.biases[rest:], strict=True):
+        value, *others = torch.mm(jet.flatten(0, 1), weight.T).view(*jet.shape[:2], len(bias)).unbind(0)
         jet = rule.forward(torch.stack([value + bias, *others]), channels, weights)[0]
     return jet
+
+
+def embedded(layers: Layers, points: Tensor, channels: Channels, weights: Weights) -> Tensor:
+    """The jet of what the first layer sees, (C, n, d + circles): x̂_i, or cos πx̂_i and sin πx̂_i of a periodic one.
+
+    Each column depends on one coordinate alone, so that mixed derivatives are 0.
+    """
+    columns = []
+    for i, place in enumerate(points.unbind(1)):
+        powers = _circle if i in layers.circles else _line
+        orders = [sum(o) if o[i] == sum(o) else None for o in channels.carried]
+        values = powers(place, max(channels.order, 1))
+        scaled = [v / layers.half_width[i]**k for k, v in enumerate(values)]
+        jet = [torch.zeros_like(scaled[0]) if k is None else scaled[k] for k in orders]
+        for pairs, operator in zip(channels.operators, weights, strict=True):
+            own = [w * scaled[2] for pair, w in zip(pairs, operator, strict=True) if pair == (i, i)]
+            jet.append(torch.stack(own).sum(0) if own else torch.zeros_like(scaled[0]))
+        columns.append(torch.stack(jet))
+    return torch.cat(columns, dim=2)
+
+
+def _line(place: Tensor, order: int) -> list[Tensor]:
+    """x̂ and its derivatives along x̂, each (n, 1)."""
+    value = place[:, None]
+    return [value, torch.ones_like(value), *[torch.zeros_like(value)] * (order - 1)]
+
+
+def _circle(place: Tensor, order: int) -> list[Tensor]:
+    """(cos πx̂, sin πx̂) and its derivatives along x̂, each (n, 2): quarter turns, so that nothing is lost to rounding."""
+    c, s = torch.cos(math.pi * place), torch.sin(math.pi * place)
+    quarters = [torch.stack(pair, dim=1) for pair in ((c, s), (-s, c), (-c, -s), (s, -c))]
+    return [quarters[k % 4] * math.pi**k for k in range(order + 1)]
 
 
 def _first(layers: Layers, z: Tensor, channels: Channels, weights: Weights) -> Saved:

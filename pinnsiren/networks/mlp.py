@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pinnsiren.activations import Activation, activation_named
 from pinnsiren.networks.feedforward import FeedForward
-from pinnsiren.networks.initialisation import centre_and_half_width, linear, require_sizes, uniform
+from pinnsiren.networks.initialisation import centre_and_half_width, linear, periodic_places, require_sizes, uniform
 
 
 class MLP(FeedForward):
@@ -23,6 +23,8 @@ class MLP(FeedForward):
         layers: number of hidden layers.
         activation: identity, relu, sine, softplus or tanh.
         box: bounds (d, 2); coordinates are scaled so that it becomes [−1, 1]^d. None leaves them as they are.
+        periodic: coordinates along which the field repeats itself when x̂ ∈ [−1, 1] does, one truth value for each; there
+            the first layer sees (cos πx̂, sin πx̂). None for none.
         seed, dtype, device: of the parameters.
 
     Raises:
@@ -30,14 +32,15 @@ class MLP(FeedForward):
     """
 
     def __init__(self, inputs: int, outputs: int, width: int = 64, layers: int = 4, *, activation: str = "tanh",
-                 box: Sequence[Sequence[float]] | Tensor | None = None, seed: int = 0,
+                 box: Sequence[Sequence[float]] | Tensor | None = None, periodic: Sequence[bool] | None = None, seed: int = 0,
                  dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> None:
         super().__init__()
         require_sizes("MLP", inputs=inputs, outputs=outputs, width=width, layers=layers)
         self.inputs, self.outputs, self.seed, self.omega0 = inputs, outputs, seed, None
         self._name, self._activation = activation, activation_named(activation)
+        self.circles = periodic_places("MLP", periodic, inputs)
         generator = torch.Generator().manual_seed(seed)
-        fans = [inputs, *[width] * layers]
+        fans = [inputs + len(self.circles), *[width] * layers]
         self.layers = nn.ModuleList(_layer(fan, width, activation, generator) for fan in fans[:-1])
         self.output = _layer(width, outputs, "identity", generator)
         centre, half_width = centre_and_half_width(box, inputs)
@@ -51,7 +54,8 @@ class MLP(FeedForward):
 
     def spec(self) -> tuple[str, dict[str, Any]]:
         return "MLP", {"inputs": self.inputs, "outputs": self.outputs, "width": self.output.in_features,
-                       "layers": len(self.layers), "activation": self._name, "seed": self.seed, **self.common_spec()}
+                       "layers": len(self.layers), "activation": self._name, "periodic": self.repeats, "seed": self.seed,
+                       **self.common_spec()}
 
 
 def _layer(fan: int, width: int, activation: str, generator: torch.Generator) -> nn.Linear:

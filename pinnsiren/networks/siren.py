@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pinnsiren.activations import Activation, Sine
 from pinnsiren.errors import SolveError
 from pinnsiren.networks.feedforward import FeedForward
-from pinnsiren.networks.initialisation import centre_and_half_width, linear, require_sizes, uniform
+from pinnsiren.networks.initialisation import centre_and_half_width, linear, periodic_places, require_sizes, uniform
 
 
 class Siren(FeedForward):
@@ -27,6 +27,8 @@ class Siren(FeedForward):
         learnable_omega0: make them parameters.
         box: bounds (d, 2); coordinates are scaled so that it becomes [−1, 1]^d. None leaves them as they are.
         initial_bias: factor of the biases' initial bound; 0 starts without biases.
+        periodic: coordinates along which the field repeats itself when x̂ ∈ [−1, 1] does, one truth value for each; there
+            the first layer sees (cos πx̂, sin πx̂). None for none.
         seed, dtype, device: of the parameters.
 
     Raises:
@@ -38,15 +40,17 @@ class Siren(FeedForward):
 
     def __init__(self, inputs: int, outputs: int, width: int = 256, layers: int = 4, *,
                  omega0: float | Sequence[float] = 30.0, learnable_omega0: bool = False,
-                 box: Sequence[Sequence[float]] | Tensor | None = None, initial_bias: float = 1.0, seed: int = 0,
-                 dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> None:
+                 box: Sequence[Sequence[float]] | Tensor | None = None, initial_bias: float = 1.0,
+                 periodic: Sequence[bool] | None = None, seed: int = 0, dtype: torch.dtype = torch.float32,
+                 device: torch.device | str = "cpu") -> None:
         super().__init__()
         require_sizes("Siren", inputs=inputs, outputs=outputs, width=width, layers=layers)
         omegas = _frequencies(omega0, layers)
         self.inputs, self.outputs, self._settings = inputs, outputs, (width, layers, float(initial_bias), seed)
+        self.circles = periodic_places("Siren", periodic, inputs)
         generator = torch.Generator().manual_seed(seed)
-        fans = [inputs] + [width] * layers
-        bounds = [1 / inputs] + [math.sqrt(6 / width) / omega for omega in omegas[1:]]
+        fans = [inputs + len(self.circles)] + [width] * layers
+        bounds = [1 / fans[0]] + [math.sqrt(6 / width) / omega for omega in omegas[1:]]
         self.layers = nn.ModuleList(_layer(width, fan, bound, initial_bias, generator)
                                     for fan, bound in zip(fans, bounds, strict=False))
         self.output = _layer(outputs, width, math.sqrt(6 / width) / omegas[-1], initial_bias, generator)
@@ -70,7 +74,7 @@ class Siren(FeedForward):
         return "Siren", {
             "inputs": self.inputs, "outputs": self.outputs, "width": width, "layers": layers,
             "omega0": self.omega0.tolist(), "learnable_omega0": isinstance(self.omega0, nn.Parameter),
-            "initial_bias": initial_bias, "seed": seed, **self.common_spec()}
+            "initial_bias": initial_bias, "periodic": self.repeats, "seed": seed, **self.common_spec()}
 
 
 def _frequencies(omega0: float | Sequence[float], layers: int) -> list[float]:

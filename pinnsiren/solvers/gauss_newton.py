@@ -7,64 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnsiren.errors import SolveError
 from pinnsiren.last_layer import LastLayer
 from pinnsiren.model import Model, parameter_vector, set_parameters
 from pinnsiren.networks import LinearOutput
 from pinnsiren.residual import Residual
+from pinnsiren.solvers.adaptive import concentrated
+from pinnsiren.solvers.causal import causal_factors, require_strength
+from pinnsiren.solvers.damping import damped_steps
 from pinnsiren.solvers.estimate import balanced_scales, judge, row_scales
 from pinnsiren.solvers.task import Solver, Step, Task
 
-DECADES = 16  # of the damping, below the largest squared singular value
-PRECISE = 1e-5  # an estimated error below which squaring the condition number would cost needed digits
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """J = U S Vᵀ and g = Uᵀ r: all damped steps p(λ) = −V S g / (S² + λ) at the price of one factorisation."""
-
-    directions: Tensor  # V, (P, k)
-    singular: Tensor  # S, (k,)
-    projections: Tensor  # g, (k,)
-
-    @classmethod
-    def of(cls, jacobian: Tensor, residual: Tensor, *, precise: bool) -> "Spectrum":
-        """Factorise J (R, P), by its smaller side.
-
-        Args:
-            precise: by QR and an SVD of the triangle, in full precision; otherwise by an eigendecomposition of JᵀJ
-                or JJᵀ, cheaper, with singular values below 1e-8 of the largest lost.
-        """
-        tall = jacobian.shape[0] >= jacobian.shape[1]
-        if precise:
-            return cls._by_svd(jacobian, residual, tall)
-        gram = jacobian.T @ jacobian if tall else jacobian @ jacobian.T
-        values, vectors = torch.linalg.eigh(gram)
-        keep = values > values[-1] * 1e-16 * len(values)
-        values, vectors = values[keep], vectors[:, keep]
-        singular = values.sqrt()
-        if tall:
-            return cls(vectors, singular, (vectors.T @ (jacobian.T @ residual)) / singular)
-        return cls(jacobian.T @ (vectors / singular), singular, vectors.T @ residual)
-
-    @classmethod
-    def _by_svd(cls, jacobian: Tensor, residual: Tensor, tall: bool) -> "Spectrum":
-        if tall:
-            triangle = torch.linalg.qr(torch.cat([jacobian, residual[:, None]], dim=1), mode="r").R
-            size = jacobian.shape[1]
-            u, s, vt = torch.linalg.svd(triangle[:size, :size])
-            return cls(vt.T, s, u.T @ triangle[:size, size])
-        q, triangle = torch.linalg.qr(jacobian.T)
-        u, s, vt = torch.linalg.svd(triangle.T)
-        return cls(q @ vt.T, s, u.T @ residual)
-
-    def step(self, damping: float) -> Tensor:
-        """p(λ), (P,)."""
-        return -self.directions @ (self.singular * self.projections / (self.singular.square() + damping))
-
-    def predicted(self, damping: float) -> float:
-        """½‖r‖² − ½‖r + J p(λ)‖²."""
-        left = damping / (self.singular.square() + damping)
-        return 0.5 * float((self.projections.square() * (1 - left.square())).sum())
+DECADES = 16  # of the damping, below the sum of the squared singular values
+BACK = 2  # decades below the last damping at which the next search starts
+PRECISE = 1e-6  # an estimated error below which squaring the condition number would cost needed digits
 
 
 @dataclass(frozen=True)
@@ -72,7 +28,7 @@ class GaussNewton(Solver):
     """Regularised Gauss–Newton with new points at every step, in float64.
 
     Of the steps p(λ) on a grid of λ it takes the longest whose actual reduction of ½‖r‖² is at least ``ratio`` of the
-    predicted one.
+    predicted one. New points follow the residual: without that, layers and fronts stay unseen for long.
 
     Args:
         iterations: at most so many.
@@ -80,17 +36,35 @@ class GaussNewton(Solver):
         ratio: actual over predicted reduction that a step must reach.
         patience: iterations within which the estimate on held-out points must fall by a third; else it has stalled.
         resample: draw new points at every step.
+        adaptive: let half of the points follow the residual (see :func:`concentrated`); with ``resample`` only.
+        momentum: μ in p(λ) = argmin ‖J p + r‖² + λ ‖p − μ p_before‖², from 0 to 1; pays where rows are few.
+        causal: ε of :func:`causal_factors`, or None for equal weights at all times.
         hold_out: keep a fifth of every data set to measure by; False fits all data and measures by the same.
 
-    Reference: Webb, Jerad & Cartis, arXiv 2607.02194 (the ratio rule); Levenberg, Quart. Appl. Math. 2 (1944).
+    Raises:
+        SolveError: a number out of its range.
+    References:
+        Webb, Jerad & Cartis, arXiv 2607.02194 (the ratio rule); Levenberg, Quart. Appl. Math. 2 (1944); Goldshlager,
+        Abrahamsen & Lin, J. Comput. Phys. 516 (2024), SPRING (the momentum).
     """
 
-    iterations: int = 300
+    iterations: int = 1000
     rows_per_parameter: float = 3.0
     ratio: float = 0.1
-    patience: int = 20
+    patience: int = 40
     resample: bool = True
+    adaptive: bool = True
+    momentum: float = 0.0
+    causal: float | None = None
     hold_out: bool = True
+
+    def __post_init__(self) -> None:
+        require_strength(self.causal, "GaussNewton")
+        if self.iterations < 1 or self.patience < 1 or not self.rows_per_parameter > 0 or not 0 < self.ratio < 1:
+            raise SolveError(f"{self} has a number out of its range: iterations and patience are 1 or more, "
+                             "rows_per_parameter is positive, ratio is between 0 and 1.")
+        if not 0 <= self.momentum < 1:
+            raise SolveError(f"GaussNewton(momentum={self.momentum}): give a number from 0 to below 1.")
 
     def iterate(self, task: Task) -> Iterator[Step]:
         model = task.require_model("GaussNewton")
@@ -98,37 +72,62 @@ class GaussNewton(Solver):
         residual = task.residual(model, points, seed=11, part="fitted" if self.hold_out else "all")
         scales = feature_scales(residual)
         residual = residual.weighted({name: 1 / s**2 for name, s in balanced_scales(residual, scales).items()})
-        held_out = task.residual(model, max(64, points // 4), seed=12, part="held out" if self.hold_out else "all")
+        held_out = task.residual(model, max(64, points // 2), seed=12, part="held out" if self.hold_out else "all")
         best: list[float] = []  # lowest estimate up to each iteration
-        decade = 0
+        search = _Search(self, model)
         for iteration in range(self.iterations):
             estimate, loss, residuals = judge(held_out, scales)
             yield Step(model, estimate, loss, residuals, "Gauss–Newton")
             best.append(min([estimate, *best[-1:]]))
             if estimate <= task.target or (iteration >= self.patience and best[-1] > 0.67 * best[-1 - self.patience]):
                 return
-            if self.resample and iteration:
-                residual = residual.resampled(task.seed + 100 + iteration)
-            found = self._advance(model, residual, decade, precise=best[-1] < PRECISE)
-            if found is None and not self.resample:
+            if self.resample:
+                residual = self._new_points(residual, task.seed + 100 + iteration)
+            if not search.advance(residual, precise=best[-1] < PRECISE) and not self.resample:
                 return
-            decade = 0 if found is None else max(0, found - 3)
 
-    def _advance(self, model: Model, residual: Residual, decade: int, *, precise: bool) -> int | None:
-        """Take the longest step that pays; the damping's decade above the smallest, or None where no step does."""
+    def _new_points(self, residual: Residual, seed: int) -> Residual:
+        return concentrated(residual, seed) if self.adaptive else residual.resampled(seed)
+
+
+class _Search:
+    """The search for the longest step that pays; it remembers the damping and the step of the last time."""
+
+    def __init__(self, solver: GaussNewton, model: Model) -> None:
+        self.solver, self.model = solver, model
+        self.decade, self.last = 0, torch.zeros_like(parameter_vector(model))
+
+    def advance(self, residual: Residual, *, precise: bool) -> bool:
+        """Take the longest step that pays; whether there is one."""
+        theta, drift = parameter_vector(self.model), self.solver.momentum * self.last
         r, jacobian = residual.jacobian()
-        before, theta = 0.5 * float(r @ r), parameter_vector(model)
-        spectrum = Spectrum.of(jacobian, r, precise=precise)
-        largest = float(spectrum.singular.max()) ** 2
-        for k in range(decade, DECADES + 1):
-            damping = largest * 10.0 ** (k - DECADES)
-            set_parameters(model, theta + spectrum.step(damping))
-            with torch.no_grad():
-                after = 0.5 * float(residual().square().sum())
-            if math.isfinite(after) and before - after >= self.ratio * spectrum.predicted(damping) > 0:
-                return k
-        set_parameters(model, theta)
-        return None
+        factors = torch.ones_like(r) if self.solver.causal is None else causal_factors(residual, r, self.solver.causal)
+        r, jacobian = r * factors, jacobian.mul_(factors[:, None])
+        steps = damped_steps(jacobian, r + jacobian @ drift, precise=precise)
+        before, largest = 0.5 * float(r @ r), float(jacobian.square().sum())
+        for decade in range(self.decade, DECADES + 1):
+            found = steps.step(largest * 10.0 ** (decade - DECADES))
+            if found is None:
+                continue
+            p = found + drift
+            set_parameters(self.model, theta + p)
+            reduction, predicted = before - self._loss(residual, factors), _predicted(jacobian, r, p)
+            if math.isfinite(reduction) and reduction >= self.solver.ratio * predicted > 0:
+                self.decade, self.last = max(0, decade - BACK), p
+                return True
+        set_parameters(self.model, theta)
+        self.last = torch.zeros_like(theta)
+        return False
+
+    def _loss(self, residual: Residual, factors: Tensor) -> float:
+        with torch.no_grad():
+            return 0.5 * float((residual() * factors).square().sum())
+
+
+def _predicted(jacobian: Tensor, r: Tensor, p: Tensor) -> float:
+    """½‖r‖² − ½‖r + J p‖²."""
+    image = jacobian @ p
+    return -float(image @ r) - 0.5 * float(image @ image)
 
 
 def feature_scales(residual: Residual) -> dict[str, float]:

@@ -45,7 +45,7 @@ _COMPOUNDS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType({
         or (issubclass(c, (Relational, BooleanFunction)) and c not in (Relational, BooleanFunction))
         or c.__name__ in _ALGEBRA)
 })
-_STRUCTURES = MappingProxyType({c.__name__: c for c in (sympy.Tuple, sympy.Subs, sympy.Derivative, ExprCondPair)})
+_STRUCTURES = MappingProxyType({c.__name__: c for c in (sympy.Tuple, sympy.Subs, sympy.Sum, sympy.Derivative, ExprCondPair)})
 _MATRICES = MappingProxyType({c.__name__: c for c in (sympy.Matrix, sympy.ImmutableMatrix)})
 _SYMBOLS = MappingProxyType({
     c.__name__: c

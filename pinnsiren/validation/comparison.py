@@ -84,6 +84,8 @@ def comparison_points(problem: Problem) -> tuple[Points, tuple[Points, ...]]:
         return problem.compared.sample(COMPARED, seed=SEED), ()
     inner = [c.region for c in problem.constraints
              if c.region.domain is None or c.region.dimension == len(c.region.coordinates)]
+    if not _is_measured(problem):  # beside an equation inside, points such as sources are conditions like a boundary's
+        inner = [r for r in inner if r.domain is not None] or inner
     outer = [c.region for c in problem.constraints if c.region not in inner]
     whole = [r for r in inner if set(r.coordinates) == set(problem.coordinates)]  # fields of fewer coordinates live there too
     regions = list(dict.fromkeys(whole or inner)) or list(dict.fromkeys(outer))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 
 from pinnsiren.domains.domain import Domain
 from pinnsiren.domains.lattice import Lattice
+from pinnsiren.planes import planes
 from pinnsiren.problem import Problem
 from pinnsiren.sampling import Mask, Points
 from pinnsiren.symbols import Field
@@ -114,20 +114,18 @@ def _scattered(points: Points) -> _Slice:
 
 
 def _slices(domain: Domain) -> list[_Slice]:
-    """The line, the square, or the planes through the middle of the bounding box: three in space, one beyond."""
+    """The planes on which a domain is shown (:mod:`pinnsiren.planes`)."""
     coordinates, bounds = domain.coordinates, np.asarray(domain.bounds, float)
-    pairs = list(combinations(range(len(coordinates)), min(2, len(coordinates))))
     slices = []
-    for along in pairs if len(coordinates) <= 3 else pairs[:1]:
-        count = LINE if len(along) == 1 else SIDE
-        lines = [np.linspace(float(bounds[i, 0]), float(bounds[i, 1]), count) for i in along]
+    for plane in planes(domain):
+        count = LINE if len(plane.along) == 1 else SIDE
+        lines = [np.linspace(float(bounds[i, 0]), float(bounds[i, 1]), count) for i in plane.along]
         mesh = np.meshgrid(*lines, indexing="ij")
-        values = np.tile(bounds.mean(axis=1), (mesh[0].size, 1))
-        values[:, along] = np.stack([m.ravel() for m in mesh], axis=1)
-        fixed = ", ".join(f"{c} = {bounds[i].mean():g}" for i, c in enumerate(coordinates) if i not in along)
+        places = np.stack([m.ravel() for m in mesh], axis=1)
+        values = plane.points(places)
         inside = domain.contains(values, 1e-9 * float(np.ptp(bounds, axis=1).max()))
-        slices.append(_Slice(Points(coordinates, values[inside]), tuple(coordinates[i] for i in along),
-                             values[:, along], inside, mesh[0].shape, f" at {fixed}" if fixed else ""))
+        slices.append(_Slice(Points(coordinates, values[inside]), tuple(coordinates[i] for i in plane.along),
+                             places, inside, mesh[0].shape, f" at {plane.label}" if plane.label else ""))
     return slices
 
 

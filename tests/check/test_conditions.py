@@ -68,3 +68,13 @@ def test_a_bare_part_of_the_boundary_is_named() -> None:
     assert "no condition for v(x) holds on the boundary at x = 1" in found
     assert messages(inside, left, ps.Equation(v.diff(x), 0).on(line.face(x, 0))) == []  # Cauchy data
     assert messages(inside, left, ps.Equation(v, 0).on(line.face(x, 1))) == []
+
+
+def test_data_outside_the_domain_are_an_error() -> None:
+    v, d = ps.Field("v", x), ps.Data("d")
+    inside = ps.Equation(v.diff(x, 2), 1).on(line.interior)
+    around = ps.Equation(v, 0).on(line.boundary)
+    measured = ps.PointSet(x, [[0.1], [0.5], [1.5], [0.9], [1.0]], {d: [1, 2, 3, 4, 5]})
+    (found,) = messages(inside, around, ps.Equation(v, d).on(measured))
+    assert "error: 1 of 5 points of 'points' lie outside the domain, the first at x = 1.5" in found
+    assert messages(inside, around, ps.Equation(v, d).on(measured.where(x <= 1))) == []

@@ -23,6 +23,9 @@ def networks(inputs: int, outputs: int = 2) -> dict[str, Network]:
         "siren": Siren(inputs, outputs, 7, 3, omega0=3.0, box=box, dtype=DOUBLE),
         "learnable": Siren(inputs, outputs, 7, 2, omega0=(3.0, 2.0), learnable_omega0=True, box=box, dtype=DOUBLE),
         "fourier": Fourier(inputs, outputs, 9, 3.0, box=box, dtype=DOUBLE),
+        "circle": Siren(inputs, outputs, 7, 2, omega0=(3.0, 2.0), learnable_omega0=True, box=box, dtype=DOUBLE,
+                        periodic=[k % 2 == 0 for k in range(inputs)]),
+        "circles": MLP(inputs, outputs, 6, 1, box=box, dtype=DOUBLE, periodic=[True] * inputs),
         **{name: MLP(inputs, outputs, 6, 3, activation=name, box=box, dtype=DOUBLE) for name in ACTIVATIONS}}
     with torch.no_grad():
         made["fourier"].output.weight.copy_(draw(outputs, 9, seed=9))
@@ -40,6 +43,8 @@ class Plain(nn.Module):
         network = self.network
         omegas = [1.0] * len(network.layers) if network.omega0 is None else network.omega0
         a = (points - network.centre) / network.half_width
+        a = torch.cat([torch.stack([torch.cos(torch.pi * x), torch.sin(torch.pi * x)], dim=1)
+                       if i in network.circles else x[:, None] for i, x in enumerate(a.unbind(1))], dim=1)
         function = {"Identity": lambda z: z, "ReLU": torch.relu, "Sine": torch.sin, "Tanh": torch.tanh,
                     "Softplus": lambda z: torch.log1p(torch.exp(z))}[type(network.activation).__name__]
         for omega, layer in zip(omegas, network.layers, strict=True):
@@ -77,7 +82,7 @@ def requests(d: int) -> dict[str, tuple[Channels, tuple[Tensor, ...]]]:
 def compared() -> list[tuple[str, int, str]]:
     """Every network and every request in two dimensions; elsewhere those whose code depends on the dimension."""
     everything = [(name, 2, request) for name in networks(1) for request in requests(1)]
-    elsewhere = [(name, d, request) for name in ("learnable", "tanh") for d in (1, 3, 5) for request in requests(1)
+    elsewhere = [(name, d, request) for name in ("learnable", "tanh", "circle") for d in (1, 3, 5) for request in requests(1)
                  if (d, request) != (5, "fourth")]
     return everything + elsewhere
 
@@ -116,7 +121,7 @@ def test_a_trace_is_pulled_back_as_often_as_wanted():
     assert relative(trace.pullback(first) + trace.pullback(second), together) < 1e-13
 
 
-@pytest.mark.parametrize("name", ["siren", "learnable", "tanh", "fourier"])
+@pytest.mark.parametrize("name", ["siren", "learnable", "tanh", "fourier", "circle"])
 def test_rows_are_in_the_order_of_parameters_to_vector(name):
     network = networks(2)[name]
     points, (channels, coefficients) = draw(5, 2, seed=1), requests(2)["laplacian"]
@@ -150,7 +155,7 @@ def test_output_is_linear_in_the_hidden_jet(name):
         assert relative(found, wanted) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["siren", "learnable", "softplus"])
+@pytest.mark.parametrize("name", ["siren", "learnable", "softplus", "circle", "circles"])
 def test_blocks_of_points_change_nothing(name, monkeypatch):
     network = networks(2)[name]
     points = draw(333, 2, seed=1)
@@ -186,7 +191,7 @@ def test_forward_is_the_value_channel():
     assert relative(network(points), Plain(network)(points)) < 1e-14
 
 
-@pytest.mark.parametrize("name", ["siren", "tanh"])
+@pytest.mark.parametrize("name", ["siren", "tanh", "circle", "circles"])
 def test_expressions_for_the_compiler_are_the_same_jet(name):
     network = networks(2)[name]
     points, (channels, coefficients) = draw(5, 2, seed=1), requests(2)["third"]

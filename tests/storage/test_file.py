@@ -173,7 +173,7 @@ def text(content: str) -> Callable[[h5py.File], None]:
     ('{"expressions": [], "record": {"a": {"$": "object", "class": "Box", "attributes": {"extent": 1}}}}',
      r"record\['a'\]: Box was given 1"),
     ('{"expressions": [], "record": {"a": {"$": "object", "class": "Box", "attributes": {"ls": 1}}}}',
-     r"a Box has the attributes \['extent'\], not \['ls'\]"),
+     r"a Box has the attributes \['extent', 'periodic'\], not \['ls', 'periodic'\]"),
     ('{"expressions": [], "record": {"a": {"$": "object"}}}', r"record\['a'\] is not valid"),
     ('{"expressions": [], "record": {"a": {"$": "pickle"}}}', r"record\['a'\] is not valid"),
     ('{"expressions": [], "record": {"a": {"$": "array", "number": 0}}}', r"record\['a'\] is not valid"),

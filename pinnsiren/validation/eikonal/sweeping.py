@@ -16,6 +16,7 @@ from pinnsiren.errors import ReferenceError
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 MOST_ROUNDS = 60  # of sweeps in all directions; each follows the rays round one more bend
 SETTLED = 1e-12  # of the largest arrival
@@ -70,18 +71,18 @@ class Lattice:
         flat[self.nodes] = values
         return flat
 
-    def fronts(self) -> Iterator[Sequence[Index]]:
-        """The nodes as fronts of equal Σ ± i_k, for each half of the directions; reversed, they serve the opposite one."""
-        indices = np.indices(self.shape).reshape(len(self.shape), -1)
+    def fronts(self, some: Mask) -> Iterator[Sequence[Index]]:
+        """Some of the nodes as fronts of equal Σ ± i_k, for half of the directions; reversed they serve the opposite ones."""
+        indices = np.indices(self.shape).reshape(len(self.shape), -1)[:, some]
         for signs in product((1, -1), repeat=len(self.shape) - 1):
             level = indices[0] + sum(s * i for s, i in zip(signs, indices[1:], strict=True))
             order = np.argsort(level, kind="stable")
             cuts = np.flatnonzero(np.diff(level[order])) + 1
-            yield np.split(self.nodes[order], cuts)
+            yield np.split(self.nodes[some][order], cuts)
 
 
 def first_arrivals(lattice: Lattice, slowness: Array, start: Array) -> Array:
-    """T at the nodes (N,), to first order: from given values at some of them, which earlier arrivals may lower.
+    """T at the nodes (N,), to first order, from given values at some of them.
 
     Args:
         slowness: s (N,) > 0, time per length.
@@ -91,7 +92,7 @@ def first_arrivals(lattice: Lattice, slowness: Array, start: Array) -> Array:
     """
     arrivals = lattice.framed(start, np.inf)
     slow = lattice.framed(slowness, np.inf)
-    directions = [list(f) for f in lattice.fronts()]
+    directions = list(lattice.fronts(~np.isfinite(start)))
     for _ in range(MOST_ROUNDS):
         before = arrivals.copy()
         for fronts in directions:

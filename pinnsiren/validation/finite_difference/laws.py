@@ -59,7 +59,7 @@ def laws(form: EvolutionForm, grid: TensorGrid) -> tuple[Law, ...]:
     found = []
     for k, slot in zip(first, slots, strict=True):
         for field in np.unique(slot[slot >= 0]):
-            nodes = np.array([n for n in np.flatnonzero(slot == field) if (field, n) not in taken], np.intp)
+            nodes = np.array([n for n in np.flatnonzero(slot == field).tolist() if (int(field), n) not in taken], np.intp)
             found.append(_law(claimed[k], int(field), form, at=nodes, unknowns=nodes))
     found += [_law(claimed[k], field, form, at=np.array([end]), unknowns=np.array([node]))
               for k, (field, end, node) in moved.items()]

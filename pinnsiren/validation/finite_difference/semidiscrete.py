@@ -7,7 +7,7 @@ the rates.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -32,45 +32,60 @@ Matrices = Mapping[tuple[int, ...], sparse.csr_matrix]
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """An expression over partials at some nodes, compiled with its slopes, as a function of z and of time.
+    """An expression F over partials at some nodes, compiled with its slopes, as a function of z and of time.
 
     Attributes:
         places: where the values of each partial's level and field begin in z.
         operators: the rows (n, N) of each partial's differentiation matrix.
-        varying: whether a slope depends on time or on a field.
+        value, slopes: F and all ∂F/∂(∂^α u), waiting for the partials and the time.
+        matrix: ∂F/∂z where it is the same for all z and times; then ``value`` is F(z = 0), and waits for the time only.
+        moving: whether anything depends on time.
     """
 
     partials: tuple[Partial, ...]
     places: tuple[int, ...]
     operators: tuple[sparse.csr_matrix, ...]
-    bound: Bound
+    value: Bound
+    slopes: Bound
     time: sympy.Symbol
-    varying: bool
+    moving: bool
+    matrix: sparse.csr_matrix | None = None
 
-    def __call__(self, z: Array, t: float) -> list[Array]:
-        """The expression and its slopes, (n,) each."""
-        known: dict[sympy.Symbol, torch.Tensor] = {self.time: torch.tensor(t, dtype=torch.float64)}
-        for p, place, operator in zip(self.partials, self.places, self.operators, strict=True):
-            known[p] = torch.from_numpy(operator @ z[place:place + operator.shape[1]])
-        return [v.numpy() for v in self.bound(known)]
+    def __call__(self, z: Array, t: float) -> Array:
+        """F, (n,)."""
+        if self.matrix is not None:
+            return np.asarray(self.value(self._instant(t))[0].numpy() + self.matrix @ z)
+        return np.asarray(self.value(self._instant(t) | self._jet(z))[0].numpy())
 
     def jacobian(self, z: Array, t: float) -> sparse.csr_matrix:
-        """∂/∂z: (n, len(z))."""
-        _, *slopes = self(z, t)
-        rows, columns, values = [], [], []
+        """∂F/∂z: (n, len(z))."""
+        if self.matrix is not None:
+            return self.matrix
+        rows, columns, values = [np.empty(0, np.intp)], [np.empty(0, np.intp)], [np.empty(0)]
+        slopes = self.slopes(self._instant(t) | self._jet(z))
         for place, operator, slope in zip(self.places, self.operators, slopes, strict=True):
-            part = sparse.diags(slope).dot(operator).tocoo()
+            part = sparse.diags(slope.numpy()).dot(operator).tocoo()
             rows.append(part.row)
             columns.append(part.col + place)
             values.append(part.data)
-        shape = (self.bound.count, len(z))
-        if not rows:
-            return sparse.csr_matrix(shape)
-        return sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+        where = (np.concatenate(rows), np.concatenate(columns))
+        return sparse.csr_matrix((np.concatenate(values), where), shape=(self.value.count, len(z)))
+
+    def _instant(self, t: float) -> dict[sympy.Symbol, torch.Tensor]:
+        return {self.time: torch.tensor(t, dtype=torch.float64)}
+
+    def _jet(self, z: Array) -> dict[sympy.Symbol, torch.Tensor]:
+        return {p: torch.from_numpy(operator @ z[place:place + operator.shape[1]])
+                for p, place, operator in zip(self.partials, self.places, self.operators, strict=True)}
 
 
 class Step(ABC):
     """One step from the state to all of z. Implementations are frozen dataclasses."""
+
+    @property
+    @abstractmethod
+    def samples(self) -> tuple[Sample, ...]:
+        """What it evaluates."""
 
     @abstractmethod
     def fill(self, z: Array, t: float) -> None:
@@ -88,8 +103,12 @@ class Rate(Step):
     places: Index
     sample: Sample
 
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        return (self.sample,)
+
     def fill(self, z: Array, t: float) -> None:
-        z[self.places] = self.sample(z, t)[0]
+        z[self.places] = self.sample(z, t)
 
     def spread(self, z: Array, t: float, map: sparse.csr_matrix) -> sparse.csr_matrix:
         return map + _at(self.places, map.shape[0]) @ (self.sample.jacobian(z, t) @ map)
@@ -101,17 +120,21 @@ class Closure(Step):
 
     Attributes:
         places: (n,) of x in z.
-        samples: whose rows, one after the other, are the conditions.
+        conditions: samples whose rows are the residuals, one after the other.
         constant: b ↦ A⁻¹b where A is the same at all times; else None.
     """
 
     places: Index
-    samples: tuple[Sample, ...]
+    conditions: tuple[Sample, ...]
     constant: Solve | None
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        return self.conditions
 
     def fill(self, z: Array, t: float) -> None:
         z[self.places] = 0
-        right = np.concatenate([s(z, t)[0] for s in self.samples])
+        right = np.concatenate([s(z, t) for s in self.samples])
         z[self.places] = -self._solve(z, t)(right)
 
     def spread(self, z: Array, t: float, map: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -164,7 +187,19 @@ class SemiDiscrete:
 
     def rate(self, t: float, y: Array) -> Array:
         """G(t, y)."""
-        return self.all_levels(t, y)[self.state + self.level_size]
+        if self.affine is None:
+            return self.all_levels(t, y)[self.state + self.level_size]
+        matrix, offset = self.affine
+        return matrix @ y + offset
+
+    @cached_property
+    def affine(self) -> tuple[sparse.csr_matrix, Array] | None:
+        """A and b where G(t, y) = A y + b at all times: one product instead of many."""
+        if any(s.matrix is None or s.moving for step in self.steps for s in step.samples):
+            return None
+        t, origin = self.form.span[0], np.zeros(len(self.state))
+        offset = self.all_levels(t, origin)[self.state + self.level_size]
+        return self.jacobian(t, origin), offset
 
     def values(self, t: float, y: Array) -> Array:
         """All fields at all nodes, (fields, N)."""
@@ -197,8 +232,9 @@ def semidiscretise(form: EvolutionForm, grid: TensorGrid, closed: Sequence[int] 
     wanted = {0, *closed, *(form.order_in_time(p) for p in partials(form.rates.values()) if any(form.orders_in_space(p)))}
     given = {law: {k: _repeated(form, law.residual, k - law.order) for k in range(law.order, highest + 1)
                    if k == law.order or k in wanted} for law in sides}
-    needed = {form.orders_in_space(p) for p in partials([*form.rates.values(), *(r for k in given.values() for r in k.values())])}
-    matrices = {orders: grid.partial(orders) for orders in needed}
+    conditions = [residual for by_level in given.values() for residual in by_level.values()]
+    used = {form.orders_in_space(p) for p in partials([*form.rates.values(), *conditions])}
+    matrices = {orders: grid.partial(orders) for orders in used}
 
     def closures(*, top: bool) -> list[Step]:
         """The conditions level by level; those of a field's highest level come after the rates."""
@@ -225,11 +261,19 @@ def sample(expression: sympy.Expr, law: Law, form: EvolutionForm, *, grid: Tenso
         columns |= {Normal(c): torch.full((len(law.at),), float(n), dtype=torch.float64)
                     for c, n in zip((*form.axes, form.time), normal, strict=True)}
     slopes = linearise(expression)
-    program = compile_expressions([expression, *slopes.values()])
-    bound = program.bind(columns, len(law.at), torch.zeros((), dtype=torch.float64))
-    operators = tuple(matrices[form.orders_in_space(p)][law.at] for p in slopes)
-    varying = any(s.has(form.time, Partial) for s in slopes.values())
-    return Sample(tuple(slopes), tuple(_place(p, form, grid) for p in slopes), operators, bound, form.time, varying)
+    like, count = torch.zeros((), dtype=torch.float64), len(law.at)
+
+    def bound(expressions: Sequence[sympy.Expr]) -> Bound:
+        return compile_expressions(expressions).bind(columns, count, like)
+
+    general = Sample(tuple(slopes), tuple(_place(p, form, grid) for p in slopes),
+                     tuple(matrices[form.orders_in_space(p)][law.at] for p in slopes), bound([expression]),
+                     bound(list(slopes.values())), form.time, moving=expression.has(form.time))
+    if any(s.has(form.time, Partial) for s in slopes.values()):
+        return general
+    at_zero = expression.xreplace(dict.fromkeys(slopes, sympy.S.Zero))
+    size = (max(form.orders.values()) + 1) * len(form.fields) * len(grid)
+    return replace(general, value=bound([at_zero]), matrix=general.jacobian(np.zeros(size), form.span[0]))
 
 
 def _repeated(form: EvolutionForm, residual: sympy.Expr, times: int) -> sympy.Expr:
@@ -248,7 +292,7 @@ def _closure(conditions: Sequence[tuple[Law, sympy.Expr]], level: int, form: Evo
     places = np.concatenate([_places(law, level, form, grid) for law, _ in conditions])
     samples = tuple(sample(r, law, form, grid=grid, matrices=matrices) for law, r in conditions)
     closure = Closure(places, samples, None)
-    if any(s.varying for s in samples):
+    if any(s.matrix is None for s in samples):
         return closure
     z = np.zeros((max(form.orders.values()) + 1) * len(form.fields) * len(grid))
     return Closure(places, samples, closure._solve(z, form.span[0]))

@@ -1,0 +1,50 @@
+"""Points where they are needed: drawn anew with a density that follows the residual."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pinnsiren.residual import Residual, Sample
+
+POOL = 10  # trial points for each that is kept
+FLOOR = 1.0  # share of uniform points beside those that follow the residual, in units of the latter
+
+
+@torch.no_grad()
+def concentrated(residual: Residual, seed: int) -> Residual:
+    """The same equations at as many new points, of density |C| / mean|C| + 1.
+
+    Layers and fronts, which few uniform points would meet, get half of the points. Rows keep their weights, so the loss is
+    that with the new density. Sets of points, and regions that are single points, are left as they are.
+
+    Args:
+        residual: its rows decide, and its numbers of points are kept.
+        seed: of the points.
+
+    Reference: Wu, Zhu, Tan, Kartha & Lu, Comput. Methods Appl. Mech. Eng. 403 (2023), "RAD" with k = c = 1.
+    """
+    groups = [replace(s.group, count=POOL * s.group.count) if _spreads(s) else s.group for s in residual.samples]
+    pool = residual.at(groups, seed=seed)
+    r, generator = pool().cpu(), torch.Generator().manual_seed(seed)
+    chosen = []
+    for sample, wanted in zip(pool.samples, residual.samples, strict=True):
+        if not _spreads(sample):
+            chosen.append(torch.arange(sample.count))
+            continue
+        density = _density(pool, sample, r)
+        chosen.append(torch.multinomial(density, wanted.count, generator=generator))
+    found = pool.selected(chosen).samples
+    return replace(pool, samples=tuple(replace(s, group=old.group) for s, old in zip(found, residual.samples, strict=True)))
+
+
+def _density(pool: Residual, sample: Sample, r: Tensor) -> Tensor:
+    """|C| / mean|C| + 1 at the points of a sample, over all of its equations; uniform where it is not finite, or 0."""
+    rows = [r[pool.blocks[c.name]].view(-1, sample.count) for c, _ in sample.group.components()]
+    size = torch.cat(rows).double().norm(dim=0)
+    mean = float(size.mean())
+    return size / mean + FLOOR if 0 < mean < float("inf") else torch.ones_like(size)
+
+
+def _spreads(sample: Sample) -> bool:
+    return sample.group.region.points is None and sample.group.region.dimension > 0
