@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pinnsiren.ansatz import Ansatz
+from pinnsiren.ansatz import Ansatz, chosen
 from pinnsiren.errors import ProblemError, SolveError
 from pinnsiren.formulation import Formulation, formulate
 from pinnsiren.model import Model, groups
@@ -190,7 +190,7 @@ def _ansatz(problem: Problem, asked: Ansatz | bool | None) -> Ansatz | None:
                          "pinnsiren.ansatz.")
     if asked is False:
         return None
-    return problem.ansatz
+    return problem.ansatz or chosen(problem)
 
 
 def _model(formulation: Formulation, problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module],

@@ -69,7 +69,8 @@ def _rows(residual: Residual) -> dict[str, tuple[Tensor, Tensor]]:
 def _scalar_places(model: Model) -> dict[Field, int]:
     """The column of every unknown scalar among the unknowns of :func:`_rows`."""
     linear = all(isinstance(c.network, LinearOutput) for c in model.carriers)
-    places, start = {}, 0
+    places: dict[Field, int] = {}
+    start = 0
     for c in model.carriers:
         if linear and isinstance(c.network, LinearOutput):
             width = c.network.output.in_features + 1

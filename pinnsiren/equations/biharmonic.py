@@ -13,7 +13,7 @@ from pinnsiren.problem import Equation, Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, laplacian, normal_derivative
 
 
-def plate_clamped(skew: float = 1.0) -> Problem:
+def biharmonic_clamped(skew: float = 1.0) -> Problem:
     """ΔΔw = q on [−1, 1]², w = ∂w/∂n = 0 on its edges: a clamped plate under an uneven load.
 
     w = (1 − x²)² (1 − y²)² e^(sx) cos(s(x + 2y)/2).
@@ -27,10 +27,10 @@ def plate_clamped(skew: float = 1.0) -> Problem:
     return Problem(satisfied_by(exact, laplacian(laplacian(w)), "load").on(plate.interior),
                    Equation(w, 0, "deflection").on(plate.boundary),
                    Equation(normal_derivative(w), 0, "slope").on(plate.boundary),
-                   name="plate_clamped", exact=exact)
+                   name="biharmonic_clamped", exact=exact)
 
 
-def plate_supported(waves_x: int = 1, waves_y: int = 2) -> Problem:
+def biharmonic_supported(waves_x: int = 1, waves_y: int = 2) -> Problem:
     """ΔΔw = q on [−1, 1]², w = Δw = 0 on its edges: Navier's simply supported plate under a sine load.
 
     w = sin(m π (x + 1)/2) sin(n π (y + 1)/2) is one term of Navier's series for any load.
@@ -42,14 +42,14 @@ def plate_supported(waves_x: int = 1, waves_y: int = 2) -> Problem:
     return Problem(satisfied_by({w: exact}, laplacian(laplacian(w)), "load").on(plate.interior),
                    Equation(w, 0, "deflection").on(plate.boundary),
                    Equation(laplacian(w), 0, "moment").on(plate.boundary),
-                   name="plate_supported", exact={w: exact})
+                   name="biharmonic_supported", exact={w: exact})
 
 
-def plate_supported_mixed(waves_x: int = 1, waves_y: int = 2) -> Problem:
+def biharmonic_supported_mixed(waves_x: int = 1, waves_y: int = 2) -> Problem:
     """Δw = m, Δm = q on [−1, 1]², w = m = 0 on its edges: Navier's plate in second-order equations.
 
     Args:
-        waves_x, waves_y: see :func:`plate_supported`.
+        waves_x, waves_y: see :func:`biharmonic_supported`.
     """
     w, deflection, plate = _supported(waves_x, waves_y)
     m = Field("m", *w.coordinates)
@@ -57,7 +57,7 @@ def plate_supported_mixed(waves_x: int = 1, waves_y: int = 2) -> Problem:
     return Problem(Equation(laplacian(w), m, "moment").on(plate.interior),
                    satisfied_by(exact, laplacian(m), "load").on(plate.interior),
                    Equation((w, m), (0, 0), "support").on(plate.boundary),
-                   name="plate_supported_mixed", exact=exact)
+                   name="biharmonic_supported_mixed", exact=exact)
 
 
 def _clamped(skew: float) -> sympy.Expr:

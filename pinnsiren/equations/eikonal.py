@@ -115,11 +115,10 @@ def eikonal_distance_3d(shape: Literal["torus", "sphere"] = "torus", width: floa
     if not 0 < width <= 0.9:
         raise ProblemError(f"eikonal_distance_3d has width={width:g}; expected a part of the radius, above 0 and up to 0.9.")
     x, y, z = coordinates("x y z")
-    radius, size = (_exact(0.3), 0.7 + 0.3) if shape == "torus" else (_exact(0.6), 0.6)
-    axis = x**2 + y**2
-    square = (sympy.sqrt(axis) - _exact(0.7)) ** 2 + z**2 if shape == "torus" else axis + z**2
-    w, reach = _exact(width), size + float(radius) * width
-    box = dict.fromkeys((x, y, z), (-1.1 * reach, 1.1 * reach))
+    ring, radius = (sympy.Rational(7, 10), sympy.Rational(3, 10)) if shape == "torus" else (0, sympy.Rational(6, 10))
+    square = (sympy.sqrt(x**2 + y**2) - ring) ** 2 + z**2
+    w, reach = _exact(width), 1.05 * float(radius) * (1 + width)
+    box = {c: (-far, far) for c, far in zip((x, y, z), (float(ring) + reach, float(ring) + reach, reach), strict=True)}
     # (1 − w)r ≤ q ≤ (1 + w)r as one inequality in q²
     shell = Region((square - radius**2 * (1 + w**2)) ** 2 <= (2 * w * radius**2) ** 2, box)
     surface, phi = Region(square <= radius**2, box).boundary, Field("phi", x, y, z)

@@ -1,59 +1,112 @@
-"""Every catalogue problem: it is sound, and its exact solution satisfies its equations."""
+"""Every catalogue problem: it is sound, its exact solution satisfies it, references agree with that, a solve improves on zero."""
+
+from functools import cache
 
 import numpy as np
 import pytest
 import sympy
 import torch
 
+import pinnsiren as ps
 from pinnsiren.compile import compile_expressions
 from pinnsiren.equations import catalogue
+from pinnsiren.formulation import formulate
+from pinnsiren.model import Model, groups
+from pinnsiren.networks import Fourier
+from pinnsiren.networks.constant import Constant
 from pinnsiren.partials import Partial
 from pinnsiren.problem import Problem
+from pinnsiren.residual import Residual
 from pinnsiren.symbols import Normal
+from pinnsiren.validation.choice import reference_kinds
+from pinnsiren.validation.comparison import comparison_points
+from pinnsiren.validation.reference import relative_l2
 
-ANALYTIC = [n for n, make in catalogue().items() if not n.startswith("image")]
+FAMILIES = ("poisson", "image", "eikonal", "helmholtz", "wave", "heat", "advection", "burgers", "allen_cahn", "kdv",
+            "klein_gordon", "gray_scott", "biharmonic", "elasticity", "kovasznay", "cavity", "unknown")
+AFFORDABLE = 4.0  # seconds that a reference may be expected to take here
+IMPROVED = 0.5  # of the loss of zero fields
 
 
-def test_the_catalogue_holds_the_poisson_family() -> None:
-    assert {"poisson_sine", "poisson_bump", "poisson_exp_sin", "poisson_two_scale", "poisson_variable", "poisson_corner",
-            "poisson_5d", "poisson_cubic", "image_from_gradients", "image_from_laplacian"} <= set(catalogue())
+@cache
+def problem_of(name: str) -> Problem:
+    return catalogue()[name]()
+
+
+def with_exact() -> list[str]:
+    return [n for n in catalogue() if problem_of(n).exact is not None and not problem_of(n).data]
+
+
+def test_the_catalogue_holds_the_families() -> None:
+    for family in FAMILIES:
+        assert any(name.startswith(family) for name in catalogue()), family
 
 
 @pytest.mark.parametrize("name", catalogue())
 def test_problems_are_sound_and_say_what_they_are(name) -> None:
-    make = catalogue()[name]
-    problem = make()
-    assert isinstance(problem, Problem)
+    problem = problem_of(name)
     assert problem.name == name
-    assert not [f for f in problem.check() if f.severity == "error"]
-    assert make.__doc__
-    assert problem.is_linear == (name != "poisson_cubic")
+    assert not [str(f) for f in problem.check() if f.severity == "error"]
+    assert catalogue()[name].__doc__
 
 
-@pytest.mark.parametrize("name", ANALYTIC)
+@pytest.mark.parametrize("name", with_exact())
 def test_exact_solutions_satisfy_their_equations(name) -> None:
-    problem = catalogue()[name]()
-    assert problem.exact is not None
+    """At points where the exact solution is one: a perfectly matched layer is left out."""
+    declared, problem = problem_of(name), problem_of(name).real
     for constraint in problem.constraints:
-        points = constraint.region.sample(300, seed=1)
-        columns = {c: torch.tensor(v) for c, v in zip(points.coordinates, points.values.T, strict=True)}
+        points = constraint.region.sample(200, seed=1)
+        kept = np.ones(len(points), bool) if declared.compared is None else declared.compared.contains(points.values, 0.0)
+        if not kept.any():
+            continue
+        columns = {c: torch.tensor(v[kept]) for c, v in zip(points.coordinates, points.values.T, strict=True)}
+        columns |= {d: torch.tensor(v[kept]) for d, v in points.data.items()}
         if points.normals is not None:
-            columns |= {Normal(c): torch.tensor(n) for c, n in zip(points.coordinates, points.normals.T, strict=True)}
+            columns |= {Normal(c): torch.tensor(n[kept]) for c, n in zip(points.coordinates, points.normals.T, strict=True)}
         symbols = sorted({s for r in constraint.residuals for s in r.atoms(Partial)}, key=str)
-        exact = [sympy.diff(problem.exact[s.field], *[(c, k) for c, k in zip(s.field.coordinates, s.orders, strict=True) if k])
-                 if s.order else problem.exact[s.field] for s in symbols]
+        exact = [problem.exact[s.field] if not s.order else
+                 sympy.diff(problem.exact[s.field], *[(c, k) for c, k in zip(s.field.coordinates, s.orders, strict=True) if k])
+                 for s in symbols]
         jets = dict(zip(symbols, compile_expressions(exact)(columns), strict=True))
         scale = max(float(j.abs().max()) for j in jets.values())
         for residual in compile_expressions(constraint.residuals)(columns | jets):
-            assert float(residual.abs().max()) < 1e-10 * max(1.0, scale)
+            assert float(residual.abs().max()) < 1e-10 * max(1.0, scale), constraint.name
 
 
-def test_a_wrong_forcing_would_be_seen() -> None:
-    problem = catalogue()["poisson_sine"]()
-    (u,) = problem.fields
-    wrong = -sympy.diff(problem.exact[u], problem.coordinates[0], 2)  # one of two second derivatives
-    points = problem.constraints[0].region.sample(50, seed=0).values
-    call = sympy.lambdify(problem.coordinates, wrong.xreplace({p: p.value for p in problem.parameters}))
-    right = -sympy.diff(problem.exact[u], problem.coordinates[1], 2) + wrong
-    assert not np.allclose(call(*points.T), sympy.lambdify(problem.coordinates,
-                           right.xreplace({p: p.value for p in problem.parameters}))(*points.T))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", with_exact())
+def test_references_agree_with_the_exact_solution(name) -> None:
+    """Each kind's cheapest is as near as it says it is, up to a factor that estimates from three grids may miss."""
+    problem = problem_of(name)
+    points, _ = comparison_points(problem)
+    exact = ps.Exact().compute(problem, points) if problem.compared is None else None
+    if exact is None:
+        pytest.skip("the exact solution holds in a part of the domain: tests/equations/test_helmholtz.py")
+    for kind in reference_kinds():
+        if kind is ps.Exact or kind().unfit(problem) is not None:
+            continue
+        reference = next(iter(kind().refinements(problem)))
+        if reference.cost(problem) > AFFORDABLE:
+            continue
+        found = reference.compute(problem, points)
+        for field in problem.fields:
+            expected = exact.values(field, points)
+            error = relative_l2(found.values(field, points) - expected, expected)
+            assert error < 3 * found.error[field] + 1e-12, (reference, field)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", catalogue())
+@pytest.mark.filterwarnings("ignore::pinnsiren.solve.ProblemWarning")
+def test_a_short_solve_improves_on_zero(name) -> None:
+    problem = problem_of(name)
+    solution = ps.solve(problem, max_time=4, progress=False)
+    solved = formulate(problem, problem.ansatz if solution.settings["ansatz"] != "none" else None).problem
+    zero = Model({fields: Fourier(len(fields[0].coordinates), len(fields), 8, 1.0, dtype=torch.float64)
+                  if fields[0].coordinates else Constant(len(fields), dtype=torch.float64) for fields in groups(solved.carried)})
+    counts = {c.name: c.region.points or 400 for c in solved.constraints}
+    residual = Residual.sampled(solved, zero, counts, seed=7)
+    with torch.no_grad():
+        before = float(residual.loss)
+        after = float(residual.carried_by(solution.model.double()).loss)
+    assert after < IMPROVED * before

@@ -8,7 +8,7 @@ import torch
 import pinnsiren as ps
 from pinnsiren.compile import compile_expressions
 from pinnsiren.equations import catalogue
-from pinnsiren.equations.biharmonic import plate_clamped, plate_supported_mixed
+from pinnsiren.equations.biharmonic import biharmonic_clamped, biharmonic_supported_mixed
 from pinnsiren.equations.elasticity import Material, elasticity_cylinder, elasticity_hole, elasticity_square
 from pinnsiren.equations.ghia import ghia_u, ghia_v
 from pinnsiren.equations.manufactured import satisfied_by
@@ -18,9 +18,9 @@ from pinnsiren.partials import Partial
 from pinnsiren.validation.exact import columns_of
 from tests.validation.manufactured import Known
 
-STEADY = ("plate_clamped", "plate_supported", "plate_supported_mixed", "elasticity_square", "elasticity_cylinder",
+STEADY = ("biharmonic_clamped", "biharmonic_supported", "biharmonic_supported_mixed", "elasticity_square", "elasticity_cylinder",
           "elasticity_hole", "kovasznay", "stokes", "poisson_boltzmann_square", "poisson_boltzmann_perforated")
-ON_GRIDS = (plate_supported_mixed, elasticity_square, poisson_boltzmann_square)
+ON_GRIDS = (biharmonic_supported_mixed, elasticity_square, poisson_boltzmann_square)
 BANDS = {"elasticity_hole": 12.0, "poisson_boltzmann_perforated": 10.0, "kovasznay": 8.0}
 NEAR = {"elasticity_hole": 0.1, "poisson_boltzmann_perforated": 0.05}  # relative L2 that 300 features reach, and more
 
@@ -114,7 +114,7 @@ def test_a_solution_of_other_equations_is_rejected() -> None:
 
 
 def test_a_clamped_edge_neither_moves_nor_turns() -> None:
-    problem = plate_clamped()
+    problem = biharmonic_clamped()
     (w,) = problem.fields
     edge = problem.constraints[1].region.sample(100, seed=0)
     for condition in (w, ps.normal_derivative(w)):
