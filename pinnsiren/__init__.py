@@ -16,7 +16,18 @@ from pinnsiren.networks import MLP, Fourier, ModuleNetwork, Network, Siren, Wind
 from pinnsiren.problem import Constraint, Equation, Problem
 from pinnsiren.solution import Estimate, History, Solution, Status, load
 from pinnsiren.solve import ProblemWarning, solve
-from pinnsiren.solvers import LBFGS, Adam, Automatic, GaussNewton, LeastSquares, MatrixFree, Sequence, Solver
+from pinnsiren.solvers import (
+    LBFGS,
+    Adam,
+    Automatic,
+    Curriculum,
+    GaussNewton,
+    LeastSquares,
+    MatrixFree,
+    Sequence,
+    Solver,
+    TimeSlabs,
+)
 from pinnsiren.symbols import (
     Data,
     Field,
@@ -34,11 +45,11 @@ from pinnsiren.validation import Chebyshev, Exact, FiniteDifference, Reference, 
 from pinnsiren.version import __version__
 
 __all__ = [
-    "LBFGS", "MLP", "Adam", "Automatic", "Ball", "Box", "Chebyshev", "Constraint", "Data", "DataError", "Disc",
+    "LBFGS", "MLP", "Adam", "Automatic", "Ball", "Box", "Chebyshev", "Constraint", "Curriculum", "Data", "DataError", "Disc",
     "Domain", "DomainError", "Equation", "EquationError", "Estimate", "Exact", "Field", "FiniteDifference", "Fourier",
     "GaussNewton", "History", "Interval", "LeastSquares", "MatrixFree", "Mesh", "ModuleNetwork", "Network", "Normal",
     "Parameter", "PinnsirenError", "PointSet", "Polygon", "Problem", "ProblemError", "ProblemWarning", "Reference",
     "ReferenceError", "Region", "Report", "Sequence", "Siren", "Solution", "SolveError", "Solver", "Status",
-    "StorageError", "Unknown", "Windows", "__version__", "coordinates", "div", "grad", "laplacian", "load",
+    "StorageError", "TimeSlabs", "Unknown", "Windows", "__version__", "coordinates", "div", "grad", "laplacian", "load",
     "normal_derivative", "solve", "time", "validate",
 ]

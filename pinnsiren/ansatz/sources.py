@@ -13,7 +13,7 @@ from pinnsiren.symbols import Parameter, RangedParameter
 
 WIDEST = 1.0  # of k²σ/2: the series below then needs 17 terms; wider sources are no point-like ones
 ROUNDING = 1e-17
-SOFTENING = 1e-4  # of the source's standard deviation, added to r in quadrature: r = 0 gives a number, wrong by its square
+SOFTENING = 1e-6  # of the source's standard deviation, added to r in quadrature, so that r = 0 gives a number
 
 
 def point_source_field(at: Mapping[sympy.Symbol, Any], wavenumber: Any, *, amplitude: Any = 1, variance: float = 0.0,
@@ -51,8 +51,9 @@ def point_source_field(at: Mapping[sympy.Symbol, Any], wavenumber: Any, *, ampli
     if lowest(k**2 * width / 2) > WIDEST:
         raise EquationError(f"a source of variance {variance:g} at the wavenumber {lowest(k):g}; with k²σ/2 > {WIDEST:g} it is "
                             "no point-like source: solve for its field without this ansatz.")
-    r = sympy.sqrt(square + sympy.nsimplify(SOFTENING, rational=True) ** 2 * width)
-    return amplitude * sympy.exp(-k**2 * width / 2) * (_free(r, k, len(at), time_sign) + _near(r, k, width, len(at)))
+    softened = square + sympy.nsimplify(SOFTENING, rational=True) ** 2 * width
+    free = _free(sympy.sqrt(softened), k, len(at), time_sign)
+    return amplitude * sympy.exp(-k**2 * width / 2) * (free + _near(softened, k, width, len(at)))
 
 
 def _free(r: sympy.Expr, k: sympy.Expr, dimension: int, sign: int) -> sympy.Expr:
@@ -65,24 +66,24 @@ def _free(r: sympy.Expr, k: sympy.Expr, dimension: int, sign: int) -> sympy.Expr
     return -sympy.exp(-sign * sympy.I * k * r) / (4 * sympy.pi * r)
 
 
-def _near(r: sympy.Expr, k: sympy.Expr, width: sympy.Expr, dimension: int) -> sympy.Expr:
-    """½ ∫₀^σ e^{k²s/2} (2πs)^{−d/2} e^{−r²/2s} ds = ½ (2π)^{−d/2} Σ (k²/2)ⁿ/n! J_n, J_n = ∫₀^σ s^{n−d/2} e^{−r²/2s} ds."""
-    reach = lowest(k**2 * width / 2)
-    terms = next(n for n in range(2, 40) if reach**n / factorial(n) < ROUNDING)
-    integrals = _integrals(r**2 / 2, width, dimension, terms)
-    series = sympy.Add(*[(k**2 / 2) ** n / sympy.factorial(n) * integrals[n] for n in range(terms)])
-    return series / (2 * (2 * sympy.pi) ** sympy.Rational(dimension, 2))
+def _near(square: sympy.Expr, k: sympy.Expr, width: sympy.Expr, dimension: int) -> sympy.Expr:
+    """½ ∫₀^σ e^{k²s/2} (2πs)^{−d/2} e^{−r²/2s} ds = ½ (2π)^{−d/2} σ^{1−d/2} Σ (k²σ/2)ⁿ/n! I_n(r²/2σ), r² the ``square``.
 
-
-def _integrals(a: sympy.Expr, width: sympy.Expr, dimension: int, count: int) -> list[sympy.Expr]:
-    """∫₀^σ s^ν e^{−a/s} ds for ν = n − d/2, n = 0 …: (ν + 1) J_ν = σ^{ν+1} e^{−a/σ} − a J_{ν−1}, by parts."""
-    if dimension == 2:
-        nu, current = -sympy.S.One, -sympy.Ei(-a / width)
-    else:
-        nu, current = -sympy.Rational(3, 2), sympy.sqrt(sympy.pi / a) * sympy.erfc(sympy.sqrt(a / width))
-    found = [current]
-    while len(found) < count + 1:
-        nu += 1
-        current = (width ** (nu + 1) * sympy.exp(-a / width) - a * current) / (nu + 1)
-        found.append(current)
-    return found[1:] if dimension == 1 else found[:count]
+    I_n = ∫₀¹ t^ν e^{−z/t} dt with ν = n − d/2; by parts (ν + 1) I_n = e^{−z} − z I_{n−1}. So the sum is P(z) e^{−z} + Q(z) I,
+    with polynomials P and Q and the first of the integrals: I = −Ei(−z) for ν = −1, √(π/z) erfc √z for ν = −3/2.
+    """
+    z, kappa = sympy.Dummy("z"), k**2 * width / 2
+    nu = sympy.Rational(-3, 2) if dimension != 2 else -sympy.S.One
+    p, q, n = sympy.Poly(0, z), sympy.Poly(1, z), nu + sympy.Rational(dimension, 2)
+    first, second = sympy.Poly(0, z), sympy.Poly(0, z)
+    reach = lowest(kappa)
+    while n < 2 or reach ** int(n) / factorial(int(n)) > ROUNDING:
+        if n >= 0:
+            weight = kappa**n / sympy.factorial(n)
+            first, second = first + weight * p, second + weight * q
+        nu, n = nu + 1, n + 1
+        p, q = (1 - sympy.Poly(z, z) * p) * (1 / (nu + 1)), sympy.Poly(-z, z) * q * (1 / (nu + 1))
+    start = -sympy.Ei(-z) if dimension == 2 else sympy.sqrt(sympy.pi / z) * sympy.erfc(sympy.sqrt(z))
+    series = sympy.horner(first) * sympy.exp(-z) + sympy.horner(second) * start
+    scale = width ** (1 - sympy.Rational(dimension, 2)) / (2 * (2 * sympy.pi) ** sympy.Rational(dimension, 2))
+    return scale * series.subs(z, square / (2 * width))

@@ -9,6 +9,7 @@ import sympy
 
 from pinnsiren.domains import Box
 from pinnsiren.equations.manufactured import satisfied_by
+from pinnsiren.errors import ProblemError
 from pinnsiren.problem import Equation, Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, laplacian, normal_derivative
 
@@ -37,6 +38,9 @@ def biharmonic_supported(waves_x: int = 1, waves_y: int = 2) -> Problem:
 
     Args:
         waves_x, waves_y: m and n, half waves along each side; whole numbers ≥ 1.
+
+    Raises:
+        ProblemError: other numbers.
     """
     w, exact, plate = _supported(waves_x, waves_y)
     return Problem(satisfied_by({w: exact}, laplacian(laplacian(w)), "load").on(plate.interior),
@@ -67,6 +71,9 @@ def _clamped(skew: float) -> sympy.Expr:
 
 
 def _supported(waves_x: int, waves_y: int) -> tuple[Field, sympy.Expr, Box]:
+    if min(waves_x, waves_y) < 1 or int(waves_x) != waves_x or int(waves_y) != waves_y:
+        raise ProblemError(f"waves_x={waves_x}, waves_y={waves_y}; expected whole numbers ≥ 1, "
+                           "for other sines do not vanish on the edges.")
     x, y = coordinates("x y")
     m, n = Parameter("waves_x", waves_x), Parameter("waves_y", waves_y)
     half = sympy.pi / 2

@@ -36,7 +36,8 @@ def burgers(viscosity: float = 0.01 / math.pi) -> Problem:
     nu, u = Parameter("viscosity", viscosity), Field("u", x, t)
     domain = Interval(x, -1, 1) * Interval(t, 0, 1)
     return Problem(Equation(u.diff(t) + u * u.diff(x), nu * u.diff(x, 2)).on(domain.interior),
-                   Equation(u, 0).on(domain.boundary), Equation(u, -sympy.sin(sympy.pi * x), "initial value").on(domain.initial),
+                   Equation(u, 0).on(domain.boundary),
+                   Equation(u, -sympy.sin(sympy.pi * x), "initial value").on(domain.initial),
                    name="burgers", exact={u: _cole_hopf(x, t, viscosity)}, tolerance=SHOCK)
 
 

@@ -10,8 +10,11 @@ import sympy
 from pinnsiren.ansatz import Ansatz
 from pinnsiren.domains import Box, PointSet
 from pinnsiren.equations.manufactured import satisfied_by
+from pinnsiren.errors import ProblemError
 from pinnsiren.problem import Equation, Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian, normal_derivative
+
+CORNERS = 2e-2  # relative L2: the velocity jumps at two corners
 
 
 def kovasznay(reynolds: float = 40.0) -> Problem:
@@ -20,12 +23,15 @@ def kovasznay(reynolds: float = 40.0) -> Problem:
     u = 1 − e^(λx) cos 2πy, v = λ/2π e^(λx) sin 2πy, p = (1 − e^(2λx))/2, λ = Re/2 − √(Re²/4 + 4π²).
 
     Args:
-        reynolds: Re, with the distance of the cylinders as the length; dimensionless.
+        reynolds: Re > 0, with the distance of the cylinders as the length; dimensionless.
+
+    Raises:
+        ProblemError: another Reynolds number.
     Reference: Kovasznay, Laminar flow behind a two-dimensional grid, Proc. Camb. Phil. Soc. 44 (1948).
     """
     x, y = coordinates("x y")
     u, v, p = _fields()
-    re = Parameter("reynolds", reynolds)
+    re = _reynolds(reynolds)
     decay = re / 2 - sympy.sqrt(re**2 / 4 + 4 * sympy.pi**2)
     exact = {u: 1 - sympy.exp(decay * x) * sympy.cos(2 * sympy.pi * y),
              v: decay / (2 * sympy.pi) * sympy.exp(decay * x) * sympy.sin(2 * sympy.pi * y),
@@ -48,7 +54,10 @@ def cavity(reynolds: float = 100.0) -> Problem:
     solution; :mod:`pinnsiren.equations.ghia` has the table of velocities that codes are compared with.
 
     Args:
-        reynolds: Re, with the width and the speed of the lid; dimensionless.
+        reynolds: Re > 0, with the width and the speed of the lid; dimensionless.
+
+    Raises:
+        ProblemError: another Reynolds number.
     Reference: Ghia, Ghia & Shin, J. Comput. Phys. 48 (1982); Botella & Peyret, Computers & Fluids 27 (1998), who split
         corner flows off.
     """
@@ -59,7 +68,7 @@ def cavity(reynolds: float = 100.0) -> Problem:
     weight = (x**2 + (1 - y) ** 2) * ((1 - x) ** 2 + (1 - y) ** 2)
     lid, walls = box.face(y, 1).where((x > 0) & (x < 1)), box.boundary.where(y < 1)
     corners = _corner_flow(x, 1 - y) + _corner_flow(1 - x, 1 - y)
-    return Problem(Equation(weight * (transport - laplacian(vorticity) / Parameter("reynolds", reynolds)), 0,
+    return Problem(Equation(weight * (transport - laplacian(vorticity) / _reynolds(reynolds)), 0,
                             "vorticity").on(box.interior),
                    Equation(psi, 0, "no flow through").on(box.boundary),
                    Equation(psi.diff(y), 1, "lid").on(lid),
@@ -86,7 +95,10 @@ def stokes() -> Problem:
                    name="stokes", exact=exact)
 
 
-CORNERS = 1e-2  # relative L2: the velocity jumps at two corners
+def _reynolds(value: float) -> Parameter:
+    if not value > 0:
+        raise ProblemError(f"reynolds={value}; expected a number > 0 (the limit 0 is the problem 'stokes').")
+    return Parameter("reynolds", value)
 
 
 def _fields() -> tuple[Field, Field, Field]:

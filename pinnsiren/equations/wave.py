@@ -7,19 +7,24 @@ conditions, for u and for u_t.
 import matplotlib.cbook
 import numpy as np
 import sympy
+from scipy.ndimage import gaussian_filter
 from scipy.special import j1, jn_zeros
 
 from pinnsiren.domains import Box, Domain, Interval
 from pinnsiren.equations.manufactured import satisfied_by
+from pinnsiren.errors import ProblemError
 from pinnsiren.gridded import Gridded
 from pinnsiren.problem import Constraint, Equation, Problem
-from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian, time
+from pinnsiren.sampling import Array
+from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian, normal_derivative, time
 
 FADED = 1e-17  # of the largest coefficient: what a series may leave out
 DROP = 1e-2  # relative L2: the wave is a few hundredths wide on a domain of size 2
-KILOMETRE = 1e3
-GRAVITY = 9.81  # m/s²
-SHALLOWEST = 50.0  # m: over land and in shallower water the floor is put here, for long waves are nonlinear there
+SEA = 2e-2  # relative L2: the waves get short where the sea is shallow
+HALF = 35.0  # km: the half width of the part of the sea, which is the unit of length
+METRES = 1e3  # in a kilometre
+DEGREE = 111.2  # km of latitude
+SHALLOWEST = 40.0  # m: land beyond the part that is used, before smoothing
 
 
 def wave_1d(speed: float = 2.0) -> Problem:
@@ -81,6 +86,47 @@ def wave_gaussian(variance: float = 5e-4, amplitude: float = 0.02) -> Problem:
     return Problem(Equation(u.diff(t, 2), laplacian(u)).on(domain.interior), Equation(u, 0).on(domain.boundary),
                    Equation(u, drop, "drop").on(domain.initial), Equation(u.diff(t), 0, "at rest").on(domain.initial),
                    name="wave_gaussian", exact={u: _rings(variance, amplitude, (x, y), t)}, tolerance=DROP)
+
+
+def wave_bathymetry(east: float = -0.6, north: float = -0.6, width: float = 0.15, smoothing: float = 3.0) -> Problem:
+    """u_tt = ∇·(h ∇u) on [−1, 1]² × [0, 1]: long waves over the real sea floor west of Juan de Fuca Strait.
+
+    The depth h is that of matplotlib's sample data (every 2.5 km), of which a corner of 70 km × 70 km is all water, 41 m to
+    1440 m deep; it is smoothed by a Gaussian and interpolated by splines. A hump of the surface is let go at rest; the
+    sides reflect, ∂u/∂n = 0, as the walls of a basin. There is no exact solution. Lengths are in units of 35 km, depths in
+    km, times in units of 35 km / √(g · 1 km) = 353 s, so that the speed is √h.
+
+    Args:
+        east, north: of the hump's middle, in the unit of length.
+        width: the hump's standard deviation, in the unit of length.
+        smoothing: standard deviation of the Gaussian in km, at least 1.
+    Reference: Lamb, Hydrodynamics, sec. 193 (variable depth).
+    """
+    if not smoothing >= 1:
+        raise ProblemError(f"wave_bathymetry has smoothing={smoothing:g} km; expected at least 1 km, for the floor is known "
+                           "every 2.5 km.")
+    x, y = coordinates("x y")
+    t = time("t")
+    u, h = Field("u", x, y, t), Gridded("h", *_depth(smoothing))(x, y)
+    domain = Box({x: (-1, 1), y: (-1, 1)}) * Interval(t, 0, 1)
+    hump = sympy.exp(-((x - east) ** 2 + (y - north) ** 2) / (2 * width**2))
+    return Problem(Equation(u.diff(t, 2), div(h * grad(u))).on(domain.interior),
+                   Equation(normal_derivative(u), 0, "walls").on(domain.boundary),
+                   Equation(u, hump, "hump").on(domain.initial), Equation(u.diff(t), 0, "at rest").on(domain.initial),
+                   name="wave_bathymetry", tolerance=SEA, remark=f"depth smoothed over {smoothing:g} km")
+
+
+def _depth(smoothing: float) -> tuple[tuple[Array, Array], Array]:
+    """The places (n,) and (m,) of the model east and north, in units of 35 km from the middle, and its depth (n, m) in km."""
+    with np.load(matplotlib.cbook.get_sample_data("topobathy.npz", asfileobj=False)) as model:
+        height, longitude, latitude = (model[k].astype(np.float64) for k in ("topo", "longitude", "latitude"))
+    corner = np.array([longitude[0], latitude[0]])
+    km = DEGREE * np.array([np.cos(np.radians(corner[1])), 1.0])
+    columns, rows = (km[0] * (longitude - corner[0]), km[1] * (latitude - corner[1]))
+    floor = np.maximum(-height.T, SHALLOWEST) / METRES
+    smooth = gaussian_filter(floor, [smoothing / columns[1], smoothing / rows[1]], mode="nearest")
+    inside = columns <= 2 * HALF + 3 * columns[1], rows <= 2 * HALF + 3 * rows[1]
+    return (columns[inside[0]] / HALF - 1, rows[inside[1]] / HALF - 1), smooth[np.ix_(*inside)]
 
 
 def _rings(variance: float, amplitude: float, plane: tuple[sympy.Symbol, ...], t: sympy.Symbol) -> sympy.Expr:

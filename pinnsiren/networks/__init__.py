@@ -16,11 +16,12 @@ from pinnsiren.networks.mlp import MLP
 from pinnsiren.networks.module import ModuleNetwork
 from pinnsiren.networks.network import LinearOutput, Network, Trace
 from pinnsiren.networks.siren import Siren
+from pinnsiren.networks.slabs import Slabs
 from pinnsiren.networks.windows import Windows
 
 __all__ = [
-    "MLP", "Channels", "Constant", "Fourier", "LinearOutput", "ModuleNetwork", "Network", "Siren", "Trace", "Windows", "build",
-    "kinds",
+    "MLP", "Channels", "Constant", "Fourier", "LinearOutput", "ModuleNetwork", "Network", "Siren", "Slabs", "Trace", "Windows",
+    "build", "kinds",
 ]
 
 

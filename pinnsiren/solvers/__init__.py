@@ -2,11 +2,16 @@
 
 from pinnsiren.solvers.adam import Adam
 from pinnsiren.solvers.automatic import Automatic
+from pinnsiren.solvers.curriculum import Curriculum
 from pinnsiren.solvers.gauss_newton import GaussNewton
 from pinnsiren.solvers.lbfgs import LBFGS
 from pinnsiren.solvers.least_squares import LeastSquares
 from pinnsiren.solvers.matrix_free import MatrixFree
 from pinnsiren.solvers.sequence import Sequence
+from pinnsiren.solvers.slabs import TimeSlabs
 from pinnsiren.solvers.task import Solver, Step, Task
 
-__all__ = ["LBFGS", "Adam", "Automatic", "GaussNewton", "LeastSquares", "MatrixFree", "Sequence", "Solver", "Step", "Task"]
+__all__ = [
+    "LBFGS", "Adam", "Automatic", "Curriculum", "GaussNewton", "LeastSquares", "MatrixFree", "Sequence", "Solver", "Step",
+    "Task", "TimeSlabs",
+]

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
+from torch import Tensor
 
 from pinnsiren.errors import SolveError
+from pinnsiren.residual import Residual
+from pinnsiren.solvers.causal import causal_factors, require_strength
 from pinnsiren.solvers.task import Solver, Step, Task
 
 Schedule = Literal["constant", "cosine", "exponential"]
@@ -25,6 +28,7 @@ class Adam(Solver):
         schedule: "constant", "cosine" to zero, or "exponential" to a hundredth of the rate.
         clip: largest norm of the gradient, or None.
         every: iterations between two reports.
+        causal: ε of :func:`causal_factors`, or None for equal weights at all times.
 
     Raises:
         SolveError: a schedule or a number that makes no sense.
@@ -38,8 +42,10 @@ class Adam(Solver):
     schedule: Schedule = "constant"
     clip: float | None = None
     every: int = 10
+    causal: float | None = None
 
     def __post_init__(self) -> None:
+        require_strength(self.causal, "Adam")
         if self.schedule not in get_args(Schedule):
             raise SolveError(f"schedule={self.schedule!r} is not known; choose one of {', '.join(get_args(Schedule))}.")
         if self.iterations < 1 or self.every < 1 or not self.rate > 0 or (self.batch is not None and self.batch < 1):
@@ -59,7 +65,7 @@ class Adam(Solver):
             residual = pool if self.batch is None else pool.batch(self.batch, generator)
             optimiser.zero_grad(set_to_none=True)
             r = residual()
-            loss = 0.5 * r.square().sum()
+            loss = 0.5 * r.square().sum() if self.causal is None else self._causal_loss(residual, r, self.causal)
             if iteration % self.every == 0 or iteration == self.iterations:
                 value = float(loss.detach())
                 yield Step(model, value, value, residual.root_mean_squares(r), "Adam", iteration=iteration, estimates=False)
@@ -70,6 +76,10 @@ class Adam(Solver):
                 torch.nn.utils.clip_grad_norm_(model.parameters(), self.clip)
             optimiser.step()
             scheduler.step()
+
+    def _causal_loss(self, residual: Residual, r: Tensor, strength: float) -> Tensor:
+        """½ Σ w r² with weights that are held fixed."""
+        return 0.5 * (r * causal_factors(residual, r, strength)).square().sum()
 
     def factor(self, iteration: int) -> float:
         """The learning rate at an iteration, in units of ``rate``."""

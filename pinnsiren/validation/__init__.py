@@ -2,9 +2,9 @@
 
 from pinnsiren.validation.comparison import validate
 from pinnsiren.validation.exact import Exact
-from pinnsiren.validation.finite_difference import Chebyshev, FiniteDifference
+from pinnsiren.validation.finite_difference import Chebyshev, FiniteDifference, Leapfrog, MethodOfLines, SpectralLines
 from pinnsiren.validation.reference import Reference, ReferenceSolution
 from pinnsiren.validation.report import FieldError, Report, Verdict
 
-__all__ = ["Chebyshev", "Exact", "FieldError", "FiniteDifference", "Reference", "ReferenceSolution", "Report",
-           "Verdict", "validate"]
+__all__ = ["Chebyshev", "Exact", "FieldError", "FiniteDifference", "Leapfrog", "MethodOfLines", "Reference",
+           "ReferenceSolution", "Report", "SpectralLines", "Verdict", "validate"]

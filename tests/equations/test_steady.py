@@ -18,8 +18,9 @@ from pinnsiren.partials import Partial
 from pinnsiren.validation.exact import columns_of
 from tests.validation.manufactured import Known
 
-STEADY = ("biharmonic_clamped", "biharmonic_supported", "biharmonic_supported_mixed", "elasticity_square", "elasticity_cylinder",
-          "elasticity_hole", "kovasznay", "stokes", "poisson_boltzmann_square", "poisson_boltzmann_perforated")
+STEADY = ("biharmonic_clamped", "biharmonic_supported", "biharmonic_supported_mixed", "elasticity_square",
+          "elasticity_cylinder", "elasticity_hole", "kovasznay", "stokes", "poisson_boltzmann_square",
+          "poisson_boltzmann_perforated")
 ON_GRIDS = (biharmonic_supported_mixed, elasticity_square, poisson_boltzmann_square)
 BANDS = {"elasticity_hole": 12.0, "poisson_boltzmann_perforated": 10.0, "kovasznay": 8.0}
 NEAR = {"elasticity_hole": 0.1, "poisson_boltzmann_perforated": 0.05}  # relative L2 that 300 features reach, and more
@@ -200,8 +201,11 @@ def test_the_cavity_comes_near_the_published_velocities() -> None:
     (lambda: elasticity_square(plane="shell"), "choose 'strain'"),
     (lambda: elasticity_cylinder(inner=2.0, outer=1.0), "0 < inner < outer"),
     (lambda: elasticity_hole(size=1.0), "more than 1"),
+    (lambda: kovasznay(reynolds=0.0), "expected a number > 0"),
+    (lambda: cavity(reynolds=-1.0), "expected a number > 0"),
+    (lambda: biharmonic_supported_mixed(waves_x=0), "whole numbers"),
 ])
-def test_impossible_bodies_are_refused(make, message) -> None:
+def test_impossible_numbers_are_refused(make, message) -> None:
     with pytest.raises(ps.ProblemError, match=message):
         make()
 

@@ -14,7 +14,7 @@ LINE = Interval(x, 0, 1) * Interval(t, 0, 1)
 CIRCLE = Interval(x, -1, 1, periodic=True) * Interval(t, 0, 1)
 SQUARE = Box({x: (0, 1), y: (-1, 0.5)}) * Interval(t, 0.5, 1)
 WAVE = sympy.sin(3 * x - 2 * t) + x * sympy.cos(t)
-PLANE = sympy.exp(x / 2) * sympy.sin(2 * y + t) + x * y * t / 4
+PLANE = sympy.sin(4 * y + 3 * x + t) + x * y * t / 4
 ROUND = sympy.exp(sympy.sin(sympy.pi * (x - t)))
 
 

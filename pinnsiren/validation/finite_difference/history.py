@@ -13,7 +13,7 @@ from pinnsiren.validation.finite_difference.stencils import Array, Grid1D
 # Twelve instants for each interpolation in time: its error (Δt)¹² stays below that of the steps. With more of them the
 # ends, where windows are one-sided, amplify rounding.
 WINDOW = 12
-LARGEST = 20_000_000  # numbers kept: 160 MB
+LARGEST = 10_000_000  # numbers of the state kept, 80 MB, of which the integrators hold copies
 FEWEST, MOST = 128, 512  # instants, of which windows with fewer would see too little of an oscillation
 
 
@@ -74,6 +74,6 @@ class History:
 
 def instants_for(form: EvolutionForm, grid: TensorGrid, *, share: float, graded: bool) -> Instants:
     """A share of twice as many instants as the longest axis has nodes, within what memory and use allow."""
-    affordable = LARGEST // (len(form.fields) * len(grid))
+    affordable = LARGEST // (sum(form.orders.values()) * len(grid))
     count = np.clip(2 * max(grid.shape), FEWEST, min(MOST, max(affordable, FEWEST)))
     return Instants(form.span, max(WINDOW, round(share * float(count))), graded)

@@ -138,10 +138,12 @@ class Closure(Step):
         z[self.places] = -self._solve(z, t)(right)
 
     def spread(self, z: Array, t: float, map: sparse.csr_matrix) -> sparse.csr_matrix:
-        right = _stacked(self.samples, z, t) @ map
-        if right.nnz == 0:
+        right = sparse.csc_matrix(_stacked(self.samples, z, t) @ map)
+        near = np.flatnonzero(np.diff(right.indptr))  # few of the state's entries lie near enough to a boundary to matter
+        if len(near) == 0:
             return map
-        return map - _at(self.places, map.shape[0]) @ sparse.csr_matrix(self._solve(z, t)(right.toarray()))
+        found = sparse.csr_matrix(self._solve(z, t)(right[:, near].toarray()))
+        return map - _at(self.places, map.shape[0]) @ found @ _at(near, map.shape[1]).T
 
     def _solve(self, z: Array, t: float) -> Solve:
         return self.constant or _inverse(_stacked(self.samples, z, t)[:, self.places])

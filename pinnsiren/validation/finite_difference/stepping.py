@@ -11,8 +11,8 @@ from pinnsiren.validation.finite_difference.semidiscrete import SemiDiscrete
 from pinnsiren.validation.finite_difference.stencils import Array
 
 # An explicit method of order 8 is stable up to about |λ| Δt = 5, so that the spectral radius times the duration tells
-# the number of its steps; beyond this an implicit one is cheaper. Waves, whose order in space is that in time, ask for
-# short steps anyway; diffusion has few slow modes, which an implicit method follows in a hundred steps.
+# the number of its steps; beyond this an implicit one is cheaper. Diffusion has few slow modes, which an implicit method
+# follows in a hundred steps; the fast modes of waves never die out, and it has to follow them all.
 STIFF, STIFF_FOR_WAVES = 1.5e3, 2e4
 LARGEST_GROWTH = 1e8  # from the initial values: what grows more is the scheme
 PRODUCTS = 40  # with the Jacobian, to estimate its spectral radius
@@ -81,8 +81,9 @@ def require_bounded(values: Array, times: Array) -> None:
 def _limit(system: SemiDiscrete) -> float:
     """How large the spectral radius times the duration may be for an explicit method."""
     form = system.form
-    waves = all(sum(form.orders_in_space(p)) <= form.orders[f] for f, rate in form.rates.items() for p in partials([rate]))
-    return STIFF_FOR_WAVES if waves else STIFF
+    diffusing = [f for f, rate in form.rates.items() if form.orders[f] == 1
+                 and any(p.field == f and p.order > 0 and p.order % 2 == 0 for p in partials([rate]))]
+    return STIFF if diffusing else STIFF_FOR_WAVES
 
 
 def _sizes(system: SemiDiscrete, start: Array) -> Array:
