@@ -89,8 +89,8 @@ class DampingLayer:
     @property
     def damping(self) -> Layers:
         """ζ for each coordinate, in 1/time; 0 outside its layers."""
-        return {c: exact(self.strength) * (depth / exact(self.thickness)) ** exact(self.order)
-                for c, depth in depths(self.box, self.thickness, self._faces).items()}
+        scale = exact(self.strength) / exact(self.thickness) ** exact(self.order)
+        return {c: scale * power for c, power in depths(self.box, self.thickness, self._faces, self.order).items()}
 
     def auxiliary(self, field: Field) -> tuple[Field, ...]:
         """The auxiliary fields of u: φ_i for each coordinate in space, and ψ in three dimensions."""

@@ -2,10 +2,13 @@
 
 Its rows are ∂r/∂c_k = Σ_α (∂F/∂(∂^α u)) ∂^α φ_k, exact from sympy's linearisation. For a linear problem they do not depend
 on c, and one least-squares solve is the answer; otherwise they are the rows of Newton's method on the fields.
+
+Two structures make the solve smaller. Where features come with mirror images, both have one coefficient. Where fields are
+the real and the imaginary part of complex ones, and so are the equations, c is complex: half as many unknowns.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import sympy
 import torch
@@ -15,11 +18,14 @@ from pinnsiren.collapse import Collapsed
 from pinnsiren.compile import Program, compile_expressions
 from pinnsiren.errors import SolveError
 from pinnsiren.model import Model
-from pinnsiren.networks import LinearOutput
+from pinnsiren.networks import Channels, Fourier, LinearOutput, Network
 from pinnsiren.partials import Partial
 from pinnsiren.residual import Group, Residual, Sample, partial_columns
 
+AT_ONCE = 1024  # points of a jet
+
 Jets = list[list[Tensor]]  # for each sample, for each carrier: (C, n, outputs)
+Pairing = tuple[tuple[tuple[int, int], ...], ...]  # for each carrier, its outputs that are (Re, Im) of one complex field
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,10 @@ class Linearisation:
 
 @dataclass(frozen=True)
 class Rows:
-    """One constraint's rows, unscaled: F(u + δu) ≈ value + matrix·δc, and ``image`` = L u, the linear part at u."""
+    """One constraint's rows, unscaled: F(u + δu) ≈ value + matrix·δc, and ``image`` = L u, the linear part at u.
+
+    With a pairing they are complex: half as many rows, and half as many columns.
+    """
 
     value: Tensor  # (k·n,)
     matrix: Tensor  # (k·n, P)
@@ -54,24 +63,39 @@ class Rows:
 class LastLayer:
     """The features' jets of a model at a residual's points, computed once.
 
+    Args:
+        residual: of a model whose networks have linear outputs.
+        linearisations: those of another layer for the same equations, to share them.
+
     Raises:
         SolveError: a network without a linear output layer.
     """
 
     residual: Residual
+    linearisations: tuple[Linearisation, ...] = ()
     features: Jets = field(init=False, repr=False)
-    linearisations: list[Linearisation] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         linear_outputs(self.residual.model)
         with torch.no_grad():
             self.features = [_features(self.residual.model, s) for s in self.residual.samples]
-        self.linearisations = [Linearisation.of(s.group) for s in self.residual.samples]
+        self.linearisations = self.linearisations or tuple(Linearisation.of(s.group) for s in self.residual.samples)
 
     def zero(self) -> Jets:
         """The jets of u = 0."""
-        return [[h.new_zeros(*h.shape[:2], len(c.fields)) for h, c in zip(hidden, self.residual.model.carriers, strict=True)]
-                for hidden in self.features]
+        return self.start(0.0)
+
+    def start(self, value: float) -> Jets:
+        """The jets of fields that are constant; unknown scalars keep the value that their network has."""
+        networks = linear_outputs(self.residual.model)
+        at = [n.output.bias.detach() if n.inputs == 0 else torch.full_like(n.output.bias.detach(), value) for n in networks]
+        found = []
+        for hidden in self.features:
+            jets = [h.new_zeros(*h.shape[:2], len(a)) for h, a in zip(hidden, at, strict=True)]
+            for jet, a in zip(jets, at, strict=True):
+                jet[0] = a
+            found.append(jets)
+        return found
 
     def jets(self, coefficients: Sequence[Tensor]) -> Jets:
         """The fields' jets for output coefficients (outputs, F + 1) of each carrier."""
@@ -79,14 +103,14 @@ class LastLayer:
 
     def coefficients(self) -> list[Tensor]:
         """The model's own output layer, weight and bias side by side: (outputs, F + 1) for each carrier."""
-        return [torch.cat([n.output.weight, n.output.bias[:, None]], dim=1).detach().clone()
+        return [torch.cat([n.output.weight[:, :unknowns(n)], n.output.bias[:, None]], dim=1).detach().clone()
                 for n in linear_outputs(self.residual.model)]
 
     @torch.no_grad()
     def write(self, coefficients: Sequence[Tensor]) -> None:
         """Put coefficients into the model's output layers."""
         for n, c in zip(linear_outputs(self.residual.model), coefficients, strict=True):
-            n.output.weight.copy_(c[:, :-1])
+            n.output.weight.copy_(c[:, :-1] if _parity(n) is None else torch.cat([c[:, :-1], _parity(n) * c[:, :-1]], dim=1))
             n.output.bias.copy_(c[:, -1])
 
     def values(self, jets: Jets) -> dict[str, Tensor]:
@@ -102,38 +126,80 @@ class LastLayer:
         """Whether the rows' matrix is the same for all jets."""
         return all(x.is_constant for x in self.linearisations)
 
-    def rows(self, jets: Jets) -> dict[str, Rows]:
+    def rows(self, jets: Jets, pairing: Pairing | None = None) -> dict[str, Rows]:
         """Each constraint's linearised rows around some jets, which need not be those of this model."""
         values, rows = self.values(jets), {}
         for i, s in enumerate(self.residual.samples):
-            matrices, images = self._linearised(i, jets[i])
+            matrices, images = self._linearised(i, jets[i], pairing)
             for c, places in s.group.components():
-                rows[c.name] = Rows(values[c.name], torch.cat(matrices[places]), torch.cat(images[places]))
+                found = Rows(values[c.name], torch.cat(matrices[places]), torch.cat(images[places]))
+                rows[c.name] = found if pairing is None else _complex(found, s.count)
         return rows
 
-    def _linearised(self, index: int, jets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    def _linearised(self, index: int, jets: Sequence[Tensor], pairing: Pairing | None) -> tuple[list[Tensor], list[Tensor]]:
         """For one sample, each residual's matrix (n, P) and image (n,)."""
         sample, linearisation = self.residual.samples[index], self.linearisations[index]
         columns = partial_columns(sample.group, jets)
         like = self.residual.model.reference
         entries = linearisation.program.bind(sample.columns, sample.count, like)(columns)
         widths = [h.shape[2] for h in self.features[index]]
-        starts = _starts(self.residual.model, widths)
-        matrices = [like.new_zeros(sample.count, starts[-1]) for _ in sample.group.residuals]
+        starts, total = self._starts(widths, pairing)
+        matrices = [like.new_zeros(sample.count, total) for _ in sample.group.residuals]
         images = [like.new_zeros(sample.count) for _ in sample.group.residuals]
         places = {s: (i, channel, output) for i, q in enumerate(sample.group.requests) for s, channel, output in q.places}
         for (k, symbol), entry in zip(linearisation.entries, entries, strict=True):
             carrier, channel, output = places[symbol]
-            start = starts[carrier] + output * widths[carrier]
-            matrices[k][:, start:start + widths[carrier]].addcmul_(entry[:, None], self.features[index][carrier][channel])
+            start = starts.get((carrier, output))
+            if start is not None:
+                matrices[k][:, start:start + widths[carrier]].addcmul_(entry[:, None], self.features[index][carrier][channel])
             images[k].addcmul_(entry, columns[symbol])
         return matrices, images
 
-    def split(self, vector: Tensor) -> list[Tensor]:
+    def _starts(self, widths: Sequence[int], pairing: Pairing | None) -> tuple[dict[tuple[int, int], int], int]:
+        """The first column of each (carrier, output) that has columns — of a pair the real part — and their total number."""
+        starts, total = {}, 0
+        for i, (c, width) in enumerate(zip(self.residual.model.carriers, widths, strict=True)):
+            for output in range(len(c.fields)) if pairing is None else [re for re, _ in pairing[i]]:
+                starts[i, output] = total
+                total += width
+        return starts, total
+
+    def split(self, vector: Tensor, pairing: Pairing | None = None) -> list[Tensor]:
         """A solution vector (P,) as coefficients (outputs, F + 1) of each carrier."""
-        shapes = [(len(c.fields), h.shape[2]) for c, h in zip(self.residual.model.carriers, self.features[0], strict=True)]
-        parts = torch.split(vector, [a * b for a, b in shapes])
-        return [p.view(shape) for p, shape in zip(parts, shapes, strict=True)]
+        widths = [h.shape[2] for h in self.features[0]]
+        found = [vector.new_zeros(len(c.fields), w, dtype=self.residual.model.reference.dtype)
+                 for c, w in zip(self.residual.model.carriers, widths, strict=True)]
+        for (i, output), start in self._starts(widths, pairing)[0].items():
+            part = vector[start:start + widths[i]]
+            found[i][output] = part.real
+            if pairing is not None:
+                found[i][dict(pairing[i])[output]] = part.imag
+        return found
+
+    def pairing(self, rows: Mapping[str, Rows]) -> Pairing | None:
+        """How the fields pair up to complex ones in which all equations are linear over ℂ; None if they do not.
+
+        Residuals are paired in their order, (Re, Im), (Re, Im), …; for fields (f, g) to be (Re, Im) their coefficients must
+        satisfy Cauchy and Riemann's equations: ∂Re/∂f = ∂Im/∂g and ∂Re/∂g = −∂Im/∂f. That is read off the rows of generic
+        features, more of them than an equation has partials.
+        """
+        widths = [h.shape[2] for h in self.features[0]]
+        starts, _ = self._starts(widths, None)
+        blocks = [_complex(r, s.count) if (b.stop - b.start) % 2 == 0 and c.norm == "l2" else None
+                  for s in self.residual.samples for c, b in s.group.components() for r in [rows[c.name]]]
+        known = [b for b in blocks if b is not None]
+        if len(known) < len(blocks):
+            return None
+        found = []
+        for i, carrier in enumerate(self.residual.model.carriers):
+            columns = [slice(starts[i, o], starts[i, o] + widths[i]) for o in range(len(carrier.fields))]
+            pairs = [(a, b) for a in range(len(columns)) for b in range(len(columns))
+                     if a != b and all(_is_times_i(x.matrix[:, columns[a]], x.matrix[:, columns[b]]) for x in known)]
+            pairs = [p for p in pairs if p[0] < p[1] or (p[1], p[0]) not in pairs]
+            if sorted(o for p in pairs for o in p) != list(range(len(columns))):
+                return None
+            found.append(tuple(pairs))
+        return tuple(found)
 
 
 def linear_outputs(model: Model) -> list[LinearOutput]:
@@ -153,9 +219,44 @@ def linear_outputs(model: Model) -> list[LinearOutput]:
 def jets_of(model: Model, residual: Residual) -> Jets:
     """A model's jets at a residual's points, for the channels that the residual needs."""
     with torch.no_grad():
-        return [[c.network.jet(x, q.channels, a) if q.places else x.new_zeros(1, 0, len(c.fields))
+        return [[_jet(c.network, x, q.channels, a) if q.places else x.new_zeros(1, 0, len(c.fields))
                  for c, q, x, a in zip(model.carriers, s.group.requests, s.inputs, s.coefficients, strict=True)]
                 for s in residual.samples]
+
+
+def _jet(network: Network, points: Tensor, channels: Channels, coefficients: Sequence[Tensor]) -> Tensor:
+    """A network's jet, a thousand points at once: a pass keeps what a gradient would need, asked for or not."""
+    parts = [slice(start, start + AT_ONCE) for start in range(0, max(1, len(points)), AT_ONCE)]
+    return torch.cat([network.jet(points[p], channels, [a[:, p] if a.shape[1] > 1 else a for a in coefficients])
+                      for p in parts], dim=1)
+
+
+def unknowns(network: LinearOutput) -> int:
+    """How many coefficients a network's features have for each output; features and their images share them."""
+    features = network.output.in_features
+    return features if _parity(network) is None else features // 2
+
+
+def pieces(residual: Residual, linearisations: Sequence[Linearisation], points: int) -> Iterator[LastLayer]:
+    """The rows of a residual in pieces of at most so many points, each made when it is asked for."""
+    for s, linearisation in zip(residual.samples, linearisations, strict=True):
+        for start in range(0, s.count, points):
+            yield LastLayer(replace(residual, samples=(sliced(s, slice(start, start + points)),)), (linearisation,))
+
+
+def sliced(sample: Sample, some: slice) -> Sample:
+    """A sample at some of its points."""
+    columns = {k: v[some] for k, v in sample.columns.items()}
+    count = len(range(*some.indices(sample.count)))
+    bound = sample.group.program.bind(columns, count, sample.bound.zero)
+    coefficients = tuple(tuple(a[:, some] if a.shape[1] == sample.count else a for a in c) for c in sample.coefficients)
+    return Sample(sample.group, columns, tuple(x[some] for x in sample.inputs), coefficients,
+                  replace(bound, outputs=bound.outputs[:len(sample.group.residuals)]))
+
+
+def _parity(network: LinearOutput) -> int | None:
+    """1 or −1 where the second half of the features are images of the first, None otherwise."""
+    return network.mirror[2] if isinstance(network, Fourier) and network.mirror else None
 
 
 def _features(model: Model, sample: Sample) -> list[Tensor]:
@@ -163,20 +264,29 @@ def _features(model: Model, sample: Sample) -> list[Tensor]:
     found = []
     for n, q, x, a in zip(linear_outputs(model), sample.group.requests, sample.inputs, sample.coefficients, strict=True):
         if not q.places:
-            found.append(x.new_zeros(1, 0, n.output.in_features + 1))
+            found.append(x.new_zeros(1, 0, unknowns(n) + 1))
             continue
-        hidden = n.hidden(x, q.channels, a)
+        hidden, parity = n.hidden(x, q.channels, a), _parity(n)
+        if parity is not None:
+            hidden = hidden[..., :unknowns(n)] + parity * hidden[..., unknowns(n):]
         constant = hidden.new_zeros(*hidden.shape[:2], 1)
-        constant[0] = 1
+        constant[0] = 1 if parity != -1 else 0
         found.append(torch.cat([hidden, constant], dim=2))
     return found
 
 
-def _starts(model: Model, widths: Sequence[int]) -> list[int]:
-    starts = [0]
-    for c, width in zip(model.carriers, widths, strict=True):
-        starts.append(starts[-1] + len(c.fields) * width)
-    return starts
+def _complex(rows: Rows, count: int) -> Rows:
+    """Real rows (Re, Im, Re, Im, …), each of ``count`` points, as complex ones."""
+    def paired(x: Tensor) -> Tensor:
+        parts = x.view(-1, 2, count, *x.shape[1:])
+        return torch.complex(parts[:, 0], parts[:, 1]).flatten(0, 1)
+
+    return Rows(paired(rows.value), paired(rows.matrix), paired(rows.image))
+
+
+def _is_times_i(a: Tensor, b: Tensor) -> bool:
+    """Whether b = i a, but for rounding."""
+    return a.numel() == 0 or bool((b - 1j * a).abs().max() <= 1e-10 * a.abs().max())
 
 
 def stack(rows: Mapping[str, Rows], scales: Mapping[str, float | Tensor]) -> tuple[Tensor, Tensor]:

@@ -82,8 +82,8 @@ class PML:
     @property
     def absorption(self) -> Layers:
         """σ = a₀ (d/L)^p for each coordinate, 0 outside its layers; dimensionless."""
-        return {c: exact(self.strength) * (depth / exact(self.thickness)) ** exact(self.order)
-                for c, depth in depths(self.box, self.thickness, self._faces).items()}
+        scale = exact(self.strength) / exact(self.thickness) ** exact(self.order)
+        return {c: scale * power for c, power in depths(self.box, self.thickness, self._faces, self.order).items()}
 
     @property
     def stretch(self) -> Layers:
@@ -102,7 +102,7 @@ class PML:
         A field u = decay · N has an N that is about as smooth there as in the physical box.
         """
         p, length = exact(self.order), exact(self.thickness)
-        passed = sympy.Add(*[depth ** (p + 1) for depth in depths(self.box, self.thickness, self._faces).values()])
+        passed = sympy.Add(*depths(self.box, self.thickness, self._faces, self.order + 1).values())
         return sympy.exp(-exact(self.wavenumber) * exact(self.strength) / ((p + 1) * length**p) * passed)
 
     def grad(self, field: Any) -> sympy.Matrix:
@@ -227,14 +227,18 @@ def without_layers(box: Box, thickness: float, faces: Faces) -> Box:
     return Box({c: inner(i, c) for i, c in enumerate(box.coordinates)}, box.periodic)
 
 
-def depths(box: Box, thickness: float, faces: Faces) -> Layers:
-    """The depth into the layers along each coordinate: max(0, x − (b − L)) + max(0, (a + L) − x), as far as there are any."""
+def depths(box: Box, thickness: float, faces: Faces, power: float) -> Layers:
+    """The depth into the layers along each coordinate, to a power: (x − (b − L))^p above b − L, ((a + L) − x)^p below a + L.
+
+    By cases rather than with Max, whose second derivative sympy writes with DiracDelta.
+    """
     inner = without_layers(box, thickness, faces)
 
     def depth(i: int, c: sympy.Symbol) -> sympy.Expr:
-        below = sympy.Max(0, exact(inner.lower[i]) - c) if inner.lower[i] > box.lower[i] else 0
-        above = sympy.Max(0, c - exact(inner.upper[i])) if inner.upper[i] < box.upper[i] else 0
-        return sympy.sympify(below + above)
+        below, above = exact(inner.lower[i]) - c, c - exact(inner.upper[i])
+        cases = [(gap ** exact(power), gap > 0) for gap, end in ((below, 0), (above, 1))
+                 if inner.bounds[i, end] != box.bounds[i, end]]
+        return sympy.Piecewise(*cases, (0, True)) if cases else sympy.S.Zero
 
     return {c: depth(i, c) for i, c in enumerate(box.coordinates)}
 

@@ -19,8 +19,9 @@ from pinnsiren.model import Model, groups
 from pinnsiren.networks import ModuleNetwork, Network
 from pinnsiren.networks.constant import Constant
 from pinnsiren.problem import Problem
-from pinnsiren.solution import Code, History, Solution, Status, environment, require_fields
+from pinnsiren.solution import Code, Estimate, History, Solution, Status, environment, require_fields
 from pinnsiren.solvers.automatic import Automatic
+from pinnsiren.solvers.identification import identified
 from pinnsiren.solvers.task import Best, Solver, Step, Task
 from pinnsiren.symbols import Field, Unknown
 
@@ -80,7 +81,7 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
         raise SolveError(f"the solve ended before it had any fields: {status}")
     settings = {**environment(place, found.reference.dtype), "solver": repr(solver), "target": target,
                 "seconds": time.monotonic() - start, "ansatz": "none" if used is None else used.remark}
-    return Solution(problem, found, watch.history(), status, seed, settings, formulation.forms)
+    return Solution(problem, found, watch.history(), status, seed, settings, formulation.forms, _scalars(task, found))
 
 
 @dataclass
@@ -180,6 +181,13 @@ def _device(device: str | torch.device | None) -> torch.device:
         available = ", ".join(["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())])
         raise SolveError(f"device {device!r} is not there ({str(error).splitlines()[0]}); available: {available}.") from error
     return place
+
+
+def _scalars(task: Task, model: Model) -> dict[Unknown, Estimate]:
+    """What was found for the unknown scalars, with standard errors."""
+    if not any(isinstance(f, Unknown) for f in task.problem.carried):
+        return {}
+    return {f: Estimate(*pair) for f, pair in identified(task, model).items() if isinstance(f, Unknown)}
 
 
 def _ansatz(problem: Problem, asked: Ansatz | bool | None) -> Ansatz | None:

@@ -62,7 +62,8 @@ def kinked(field: Field, level: Any, order: int = 2) -> Ansatz:
     if not isinstance(order, int) or order < 1:
         raise EquationError(f"kinked(…, order={order!r}); give 1 for a kink, 2 for a jump in the second derivatives.")
     level = _known(field, level, "the level")
-    expression = new_field(field) + sympy.Max(0, level) ** order * new_field(field, "M")
+    beyond = sympy.Piecewise((level**order, level > 0), (0, True))  # Max has derivatives with DiracDelta
+    expression = new_field(field) + beyond * new_field(field, "M")
     return Ansatz({field: expression}, remark=f"{field.name}'s derivatives of order {order} may jump where {level} = 0")
 
 

@@ -10,6 +10,7 @@ import sympy
 from pinnsiren.check.conditions import missing_boundary, missing_initial, points_outside
 from pinnsiren.check.evaluation import evaluate
 from pinnsiren.check.finding import Finding
+from pinnsiren.check.jumps import jumps
 from pinnsiren.errors import DataError, EquationError, PinnsirenError
 from pinnsiren.partials import Partial, linearise, partials
 from pinnsiren.symbols import Data, Normal, Parameter
@@ -84,9 +85,10 @@ def _of_coefficients(problem: "Problem") -> Iterator[Finding]:
         for r in c.residuals:
             slopes = linearise(r)
             highest = max((p.order for p in slopes), default=0)
-            jumping = [a for p, a in slopes.items() if p.order == highest and a.has(sympy.Piecewise, sympy.Heaviside,
-                                                                                  sympy.sign, sympy.floor)]
-            if highest > 1 and jumping:
+            if highest < 2:
+                continue
+            jumping = [a for p, a in slopes.items() if p.order == highest and not a.has(Partial) and jumps(a, c.region)]
+            if jumping:
                 yield Finding("warning", f"equation '{c.name}' multiplies its highest derivatives by {jumping[0]}. Where that "
                                          "jumps, the equation does not say that the flux is continuous, and the solution may "
                                          "be wrong: smooth the jump, such as (1 + tanh(x/ε))/2.")

@@ -58,7 +58,7 @@ def eikonal_gradient(gradient: float = 0.5, source_x: float = 0.2, source_y: flo
     return _from_point(_square(), source, v, "eikonal_gradient", exact=exact)
 
 
-def eikonal_terrain(source_x: float = 12.0, source_y: float = 16.0, smoothing: float = 0.5) -> Problem:
+def eikonal_terrain(source_x: float = 12.0, source_y: float = 16.0, smoothing: float = 1.0) -> Problem:
     """Hours on foot from a place in the hills of Jacksboro, Tennessee, at |∇T| v = 1 with v from the slope.
 
     The elevation model of matplotlib's sample data (30 km × 32 km, every 80 m) is smoothed by a Gaussian. A path of slope s

@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 import torch
 
 from pinnsiren.model import Model, groups
-from pinnsiren.networks import LinearOutput, Siren, Windows
+from pinnsiren.networks import Constant, LinearOutput, Network, Siren, Windows
 from pinnsiren.problem import Problem
 from pinnsiren.solvers.adam import Adam
 from pinnsiren.solvers.bands import Band, length_scales
 from pinnsiren.solvers.gauss_newton import GaussNewton
-from pinnsiren.solvers.least_squares import BYTES, SIZES, LeastSquares
+from pinnsiren.solvers.least_squares import SIZES, LeastSquares
 from pinnsiren.solvers.matrix_free import MatrixFree
+from pinnsiren.solvers.output_layer import BYTES
 from pinnsiren.solvers.sequence import Sequence
 from pinnsiren.solvers.task import Best, Solver, Step, Task
+from pinnsiren.symbols import Field, Unknown
 
 GOOD_ENOUGH = 0.1  # of the problem's tolerance: an estimated error from least squares that needs no Gauss–Newton
 START_BAND = 6.0  # twice the first layer's band: from 30 it does not converge
@@ -53,7 +55,8 @@ class Automatic(Solver):
             step = replace(step, phase="automatic", note=f"least squares, {step.note}")
             best.update(step)
             yield step
-        enough = max(self.good_enough * task.problem.tolerance, task.target)
+        share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
+        enough = max(share * task.problem.tolerance, task.target)
         if best.step is None or best.step.measure <= enough:
             return
         best.restore()
@@ -96,9 +99,13 @@ def _modes(problem: Problem) -> float:
 def _siren(task: Task, width: int, layers: int, dtype: torch.dtype, omega0: float | None = None) -> Model:
     """A SIREN for each group of fields; without ω0 one that starts slow: frequencies rise where the residual asks."""
     box = task.problem.bounds
-    networks = {}
+    networks: dict[tuple[Field, ...], Network] = {}
     for fields in groups(task.problem.carried):
         own = fields[0].coordinates
+        if not own:
+            networks[fields] = Constant(len(fields), [float(c.initial) for c in fields if isinstance(c, Unknown)],
+                                        dtype=dtype, device=task.device)
+            continue
         slow = [START_BAND * len(own) / 2] + [1.0] * (layers - 1)  # the first layer's weights are U(±1/d)
         networks[fields] = Siren(len(own), len(fields), width, layers, omega0=omega0 or slow, box=[box[c] for c in own],
                                  seed=task.seed, dtype=dtype, device=task.device)

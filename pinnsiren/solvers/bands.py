@@ -5,7 +5,7 @@ of n periods across the domain needs a band of nπ.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy
@@ -20,6 +20,7 @@ Scales = dict[sympy.Symbol, float]
 
 LADDER = (3.0, 6.0, 12.0, 24.0, 48.0)
 OWN = (1.0, 1.3, 2.0)  # factors on the problem's own length scales
+MOST = 40  # features for each sine that a band needs: beyond, they are as good as dependent
 NARROWEST = 2.0  # below, sines are too close to polynomials for double precision
 SAMPLES = 1024
 NOISE = 1e-6  # a spread below this part of the slope is rounding: sin(πx) on x = ±1
@@ -33,10 +34,12 @@ class Band:
         widths: largest angular frequency per half-width of the domain, in the order of ``problem.coordinates``.
         interactions: coordinates of each feature, chosen at random; None for all. In high dimension most solutions
             are sums of functions of few coordinates, which these features catch with far fewer.
+        share: part of the features whose frequencies lie on the operator's variety (see ``symbol``), where it has one.
     """
 
     widths: tuple[float, ...]
     interactions: int | None = None
+    share: float = 0.0
 
     @property
     def modes(self) -> float:
@@ -47,7 +50,7 @@ class Band:
 
     def fits(self, features: int) -> bool:
         """Whether that many features can resolve the band and are not far too many for it."""
-        return self.modes <= features <= 40 * self.modes
+        return self.modes <= features <= MOST * self.modes
 
     def neighbours(self, isotropic: bool = False) -> list["Band"]:
         """The band made wider and narrower: along all coordinates, and along each unless only the former is wanted."""
@@ -57,12 +60,12 @@ class Band:
         ways = [everywhere] + ([range(i, i + 1) for i in everywhere] if len(self.widths) in (2, 3) else [])
         return [self._scaled(f, way) for way in ways for f in (1.5, 0.67)]
 
-    def wider(self) -> "Band":
-        return self._scaled(1.3, range(len(self.widths)))
+    def wider(self, factor: float = 1.3) -> "Band":
+        return self._scaled(factor, range(len(self.widths)))
 
     def _scaled(self, factor: float, way: range) -> "Band":
         widths = tuple(max(NARROWEST, w * (factor if i in way else 1.0)) for i, w in enumerate(self.widths))
-        return Band(widths, self.interactions)
+        return replace(self, widths=widths)
 
 
 def candidates(problem: Problem) -> list[Band]:
@@ -85,7 +88,7 @@ def length_scales(problem: Problem) -> Scales:
     for constraint in problem.constraints:
         points = constraint.region.sample(SAMPLES if constraint.region.dimension else 1, seed=0)
         for residual in constraint.residuals:
-            for symbol, frequency in [*_of_data(residual, points).items(), *_of_waves(residual, constraint, points).items()]:
+            for symbol, frequency in [*_of_data(residual, points).items(), *_of_waves(residual, points).items()]:
                 if np.isfinite(frequency):
                     found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
     return {c: f for c, f in found.items() if f > 0}
@@ -108,7 +111,17 @@ def _of_data(residual: sympy.Expr, points: Points) -> Scales:
     return dict(zip(points.coordinates, np.sqrt(np.mean(gradient**2, axis=1)) / spread, strict=True))
 
 
-def _of_waves(residual: sympy.Expr, constraint: Constraint, points: Points) -> Scales:
+def wave_scales(constraint: Constraint) -> Scales:
+    """√(c/a) along each coordinate, per unit of it, where a constraint holds a ∂_i² u + c u with ac > 0."""
+    points, found = constraint.region.sample(SAMPLES, seed=0), Scales()
+    for residual in constraint.residuals:
+        for symbol, frequency in _of_waves(residual, points).items():
+            if np.isfinite(frequency) and frequency > 0:
+                found[symbol] = max(found.get(symbol, 0.0), frequency)
+    return found
+
+
+def _of_waves(residual: sympy.Expr, points: Points) -> Scales:
     coefficients = {p: a for p, a in linearise(residual).items() if not a.has(Partial, Normal, Data)}
     columns = dict(zip(points.coordinates, points.values.T, strict=True))
     found: Scales = {}

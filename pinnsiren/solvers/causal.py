@@ -36,10 +36,10 @@ def causal_factors(residual: Residual, r: Tensor, strength: float, slabs: int = 
     means = r.new_zeros(slabs)
     places = {key: ((t - first) / (last - first) * slabs).long().clamp(0, slabs - 1) for key, t in times.items()}
     for s in inside:
-        count = torch.bincount(places[id(s)], minlength=slabs).clamp_min(1) / s.count
+        share = torch.bincount(places[id(s)], minlength=slabs).to(r.dtype) / s.count
         for c, _ in s.group.components():
             squares = r.detach()[residual.blocks[c.name]].view(-1, s.count).square().sum(0)
-            means.index_add_(0, places[id(s)], squares / count.to(squares)[places[id(s)]])
+            means.index_add_(0, places[id(s)], squares / share[places[id(s)]])
     weights = torch.exp(-0.5 * strength * (means.cumsum(0) - means))
     for s in inside:
         for c, parts in s.group.components():

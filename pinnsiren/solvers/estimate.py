@@ -7,19 +7,23 @@ remains is divided by the size that the fast features give to the rows.
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinnsiren.last_layer import LastLayer, Rows, jets_of
+from pinnsiren.domains import PointSet
+from pinnsiren.last_layer import Jets, LastLayer, Pairing, Rows, jets_of
 from pinnsiren.model import Model
-from pinnsiren.networks import Fourier
+from pinnsiren.networks import Constant, Fourier
 from pinnsiren.residual import Residual, partial_columns
+from pinnsiren.symbols import Data
 
 RIDGE = 1e-14  # of a column's length: moderate coefficients at no loss of digits; 1e-12 already costs some
 UNBALANCED = 0.5  # of the residual of zero fields: more is no solution
 PROBES = 120  # slow features of the correction
 PROBE_BAND = 4.0  # their band: up to about one period across the domain
+NEGLIGIBLE = 1e-3  # of the size at which a field would matter in an equation: below it, errors are measured by that
 
 
 def ridge_solve(matrix: Tensor, target: Tensor, ridge: float = RIDGE) -> Tensor:
@@ -33,7 +37,7 @@ def ridge_solve(matrix: Tensor, target: Tensor, ridge: float = RIDGE) -> Tensor:
     """
     lengths = matrix.norm(dim=0)
     lengths = torch.where(lengths > 0, lengths, torch.ones_like(lengths))
-    m, n = matrix.shape
+    m, n = matrix.shape  # complex ones too
     stacked = matrix.new_zeros(m + n, n + 1)
     torch.div(matrix, lengths, out=stacked[:m, :n])
     stacked[:m, n] = target
@@ -48,12 +52,14 @@ def row_scales(rows: Mapping[str, Rows]) -> dict[str, float]:
 
     Dividing by it puts all residuals into the units of the fields, so that boundary and interior errors balance.
     """
-    scales = {}
-    for name, r in rows.items():
-        squares = r.matrix.square().mean(dim=0)
-        used = squares[squares > 0]
-        scales[name] = math.sqrt(2 * float(used.mean())) if len(used) else 1.0
-    return scales
+    return {name: _scale(r.matrix) for name, r in rows.items()}
+
+
+def _scale(matrix: Tensor) -> float:
+    """√2 times the root mean square of the columns that are not zero; of a complex matrix as of the real one it stands for."""
+    squares = matrix.abs().square().mean(dim=0)
+    used = squares[squares > 0]
+    return math.sqrt((1 if matrix.is_complex() else 2) * float(used.mean())) if len(used) else 1.0
 
 
 def balanced_scales(residual: Residual, fast: Mapping[str, float]) -> dict[str, float]:
@@ -63,30 +69,58 @@ def balanced_scales(residual: Residual, fast: Mapping[str, float]) -> dict[str, 
     residual, as a corner leaves it; S_m^slow alone, from a few slow features, lets errors on boundaries grow. The
     geometric mean costs neither more than a small factor.
     """
-    probe = residual.carried_by(_probe(residual.model, residual.rows // 3))
-    layer = LastLayer(probe)
-    slow = row_scales(layer.rows(layer.zero()))
-    return {name: math.sqrt(s * slow[name]) for name, s in fast.items()}
+    return balanced(fast, slow_rows(residual))
+
+
+def balanced(fast: Mapping[str, float], slow: Mapping[str, Rows]) -> dict[str, float]:
+    """√(S_m · S_m^slow) from the rows of the slow features."""
+    return {name: math.sqrt(fast[name] * s) for name, s in row_scales(slow).items()}
+
+
+def slow_rows(residual: Residual) -> dict[str, Rows]:
+    """The rows of a few slow features, around zero fields."""
+    layer = probe(residual)
+    return layer.rows(layer.start(0.0))
 
 
 def judge(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float, dict[str, float]]:
     """(estimated relative error, loss, residuals by constraint) of a model at a residual's points.
 
-    The estimate is (|δ| + √Σ_m w_m (ρ_m / S_m)²) / |u|: root mean squares of the smooth correction δ, of what it leaves
-    of each constraint, and of the fields. It ranks fields, and is usually above the error by up to two digits.
+    The estimate is max_f |δ_f|/|u_f| + √Σ_m w_m (ρ_m / (S_m |u|_m))²: root mean squares of the smooth correction δ beside
+    those of each field, and of what it leaves of each constraint beside the largest field there. It ranks fields, and is
+    usually above the error by up to two digits. The noise of measured values does not count where equations hold beside them.
 
     Args:
         residual: at points that the model was not fitted to.
         scales: S_m, see :func:`row_scales`.
     """
     with torch.no_grad():
-        r = residual()
+        jets = jets_of(residual.model, residual)
+        r = _scaled(residual, jets)
         loss, rms = 0.5 * float(r @ r), residual.root_mean_squares(r)
         if not math.isfinite(loss):
             return math.inf, loss, rms
-        smooth, left = _correction(residual, scales)
-        estimate = (smooth + left) / (field_size(residual) or 1.0)
+        estimate = _Correction.of(residual, jets).estimate(scales)
         return max(estimate, _unbalanced(residual, rms, scales)), loss, rms
+
+
+def measured(residual: Residual) -> frozenset[str]:
+    """The constraints that hold measured values beside equations that hold everywhere: what is left of them is noise.
+
+    Empty where there is nothing but data.
+    """
+    constraints = [c for s in residual.samples for c in s.group.constraints]
+    noisy = frozenset(c.name for c in constraints
+                      if isinstance(c.region, PointSet) and any(r.has(Data) for r in c.residuals))
+    return noisy if len(noisy) < len(constraints) else frozenset()
+
+
+def _scaled(residual: Residual, jets: Jets) -> Tensor:
+    """r from jets at hand, (R,)."""
+    parts: dict[str, Tensor] = {}
+    for s, jet in zip(residual.samples, jets, strict=True):
+        parts |= residual.scaled(s, s.bound(partial_columns(s.group, jet)))
+    return torch.cat([parts[name] for name in residual.order])
 
 
 def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[str, float]) -> float:
@@ -105,25 +139,67 @@ def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[st
     return left / largest if left > UNBALANCED * largest > 0 else 0.0
 
 
-def _correction(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float]:
-    """Root mean squares of δ, and of the rows that it leaves, in units of the fields."""
-    probe = residual.carried_by(_probe(residual.model, residual.rows // 3))
-    layer = LastLayer(probe)
-    rows = layer.rows(jets_of(residual.model, residual))
-    factors = row_factors(residual, row_scales(rows))
-    matrix = torch.cat([x.matrix * factors[name] for name, x in rows.items()])
-    target = torch.cat([-x.value * factors[name] for name, x in rows.items()])
-    delta = ridge_solve(matrix, target, ridge=1e-10)
-    layer.write(layer.split(delta))
-    fine = row_factors(residual, scales)
-    left = torch.cat([(x.value + x.matrix @ delta) * fine[name] for name, x in rows.items()])
-    return field_size(probe), float(left.norm())
+@dataclass(frozen=True, eq=False)
+class _Correction:
+    """The smooth part δ of the error, found among slow features, and what it leaves of the rows.
+
+    Args:
+        smooth, sizes: root mean squares of δ and of the fields, one for each field.
+        shares: S_mf, what a slow feature of field f gives to the rows of constraint m, over the same of all fields; by m.
+        left: what remains of each constraint's rows, times √(w/n).
+    """
+
+    smooth: Tensor
+    sizes: Tensor
+    shares: Mapping[str, Tensor]
+    left: Mapping[str, float]
+
+    @classmethod
+    def of(cls, residual: Residual, jets: Jets) -> "_Correction":
+        layer = probe(residual)
+        rows = layer.rows(jets)
+        scales = row_scales(rows)
+        factors = row_factors(residual, scales)
+        matrix = torch.cat([x.matrix * factors[name] for name, x in rows.items()])
+        target = torch.cat([-x.value * factors[name] for name, x in rows.items()])
+        delta = ridge_solve(matrix, target, ridge=1e-10)
+        plain = row_factors(residual, dict.fromkeys(scales, 1.0))
+        noisy = measured(residual)
+        left = {name: plain[name] * float((x.value + x.matrix @ delta).norm()) for name, x in rows.items() if name not in noisy}
+        widths = [c.shape[1] for c in layer.split(delta) for _ in range(c.shape[0])]
+        shares = {name: delta.new_tensor([_scale(m) / scales[name] if m.any() else 0.0
+                                          for m in x.matrix.split(widths, dim=1)]) for name, x in rows.items()}
+        pairing = layer.pairing(rows) if layer.is_linear else None
+        sizes = _together(_field_sizes(jets), pairing)
+        return cls(_together(_field_sizes(layer.jets(layer.split(delta))), pairing), sizes, shares, left)
+
+    def estimate(self, scales: Mapping[str, float]) -> float:
+        """Of the relative error of the fields: the largest of any field, so that a small one counts as much."""
+        sizes = self._own_sizes()
+        rows = [left / (scales[name] * float((self.shares[name] * sizes).max())) for name, left in self.left.items()]
+        return float((self.smooth / sizes).max()) + math.sqrt(sum(x**2 for x in rows))
+
+    def _own_sizes(self) -> Tensor:
+        """|u_f|, at least a small part of what would make the field matter in an equation; 1 where all are 0."""
+        natural = torch.zeros_like(self.sizes)
+        for share in self.shares.values():
+            used = share > 0
+            natural[used] = torch.maximum(natural[used], (share * self.sizes).max() / share[used])
+        sizes = torch.maximum(self.sizes, NEGLIGIBLE * natural)
+        return torch.where(sizes > 0, sizes, torch.ones_like(sizes))
+
+
+def probe(residual: Residual) -> LastLayer:
+    """The rows of slow features for a residual's equations at its points."""
+    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // 3)))
 
 
 def _probe(model: Model, most: int) -> Model:
     """Slow features for each carrier of a model, on the box that its network knows or its inputs fill."""
+    like = model.reference
     return Model({c.fields: Fourier(c.network.inputs, len(c.fields), max(1, min(PROBES, most)), PROBE_BAND,
-                                    box=_box(c.network), dtype=model.reference.dtype, device=model.reference.device)
+                                    box=_box(c.network), dtype=like.dtype, device=like.device)
+                  if c.coordinates else Constant(len(c.fields), dtype=like.dtype, device=like.device)
                   for c in model.carriers})
 
 
@@ -135,11 +211,26 @@ def _box(network: torch.nn.Module) -> Tensor | None:
     return torch.stack([centre - half, centre + half], dim=1)
 
 
-def field_size(residual: Residual) -> float:
-    """The root mean square of a model's fields at a residual's points."""
-    values = [c.network(x).flatten() for s in residual.samples
-              for c, x in zip(residual.model.carriers, s.inputs, strict=True) if len(x)]
-    return float(torch.cat(values).square().mean().sqrt())
+def _field_sizes(jets: Jets) -> Tensor:
+    """The root mean square of each field at all points where an equation uses it, (fields,)."""
+    found = []
+    for carried in zip(*jets, strict=True):
+        squares = torch.stack([j[0].square().sum(dim=0) for j in carried]).sum(dim=0)
+        found.append((squares / max(1, sum(j.shape[1] for j in carried))).sqrt())
+    return torch.cat(found)
+
+
+def _together(sizes: Tensor, pairing: Pairing | None) -> Tensor:
+    """Real and imaginary parts with the size of their complex field."""
+    if pairing is None:
+        return sizes
+    joint, start = sizes.clone(), 0
+    for pairs in pairing:
+        for pair in pairs:
+            places = [start + p for p in pair]
+            joint[places] = sizes[places].norm()
+        start += 2 * len(pairs)
+    return joint
 
 
 def row_factors(residual: Residual, scales: Mapping[str, float]) -> dict[str, float]:

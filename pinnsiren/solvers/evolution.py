@@ -48,8 +48,9 @@ class Evolution:
         if still:
             raise SolveError(f"{still[0]} does not depend on {times[0]}, so it must be found for all times at once; use "
                              "another solver, such as GaussNewton.")
-        if not any(_is_a(c.region, Initial) for c in problem.constraints):
-            raise SolveError("the problem has no condition on domain.initial, so there is nothing to start from.")
+        if not any(orders for _, orders in _starts(problem, times[0])):
+            raise SolveError(f"no equation inside the domain has a derivative with respect to {times[0]}, so nothing is carried "
+                             "from one time to the next; use another solver.")
         if any(_is_a(c.region, Final) for c in problem.constraints):
             raise SolveError("the problem has a condition at its final time, so it cannot be solved forwards in time alone.")
         lower, upper = problem.bounds[times[0]]
@@ -58,37 +59,34 @@ class Evolution:
     def between(self, lower: float, upper: float, start: Model | None = None, seed: int = 0) -> Problem:
         """The problem on lower ≤ t ≤ upper.
 
-        Initial conditions stay as they are if ``start`` is None. Otherwise they are replaced by the values of ``start`` at
-        t = lower and, for each field with an initial derivative, those of its derivative.
+        Initial conditions stay as they are if ``start`` is None. Otherwise the values of ``start`` at t = lower take their
+        place, those of ∂_t^k u for all k below the highest derivative with respect to time of u in the equations.
 
         Raises:
             DomainError: a region that cannot be cut in time, such as one of a Box with faces across time.
         """
         found: list[Constraint] = []
         for c in self.problem.constraints:
-            region = c.region if isinstance(c.region, PointSet | PointSetProduct) else restricted(c.region, lower, upper)
             if isinstance(c.region, PointSet | PointSetProduct):
                 cut = _cut(c.region, lower, upper)
                 found += [] if cut is None else [replace(c, region=cut)]
             elif start is None or not _is_a(c.region, Initial):
-                found.append(replace(c, region=region))
-            else:
-                found += self._continued(c, region, start, seed)
+                found.append(replace(c, region=restricted(c.region, lower, upper)))
+        if start is not None:
+            found += self._continued(found, start, seed)
         return self.problem.with_constraints(found)
 
-    def _continued(self, condition: Constraint, region: Region, start: Model, seed: int) -> Iterator[Constraint]:
-        """The conditions that take the place of an initial one: ∂_t^k u = what ``start`` has, for each u and k in it."""
-        space = len(region.coordinates) - 1
-        points = region.sample(condition.points or STARTS * space**2, seed=seed)
-        wanted = dict.fromkeys((p.field, p.orders[p.field.coordinates.index(self.time)])
-                               for p in partials(condition.residuals) if self.time in p.field.coordinates)
-        for u, order in wanted:
-            column = Data(f"{u.name}_{order}")
-            values = self._values(start, u, order, points.values, region.coordinates)
-            lhs = u.diff(self.time, order) if order else u
-            given = PointSet(region.coordinates, points.values, data={column: values})
-            yield replace(condition, equation=Equation(lhs, column), region=given, points=None,
-                          name=f"{condition.name}, {u.name}" if len(wanted) > 1 else condition.name)
+    def _continued(self, cut: Sequence[Constraint], start: Model, seed: int) -> Iterator[Constraint]:
+        """∂_t^k u = what ``start`` has, at points of the first time."""
+        domain = next(c.region.domain for c in cut if _fills(c) and c.region.domain is not None)
+        region = Initial(domain)
+        points = region.sample(STARTS * (len(region.coordinates) - 1)**2, seed=seed)
+        for u, orders in _starts(self.problem, self.time):
+            for order in range(orders):
+                column, name = Data(f"{u.name}_{order}"), f"{u.name}{'_' + order * self.time.name if order else ''} at the start"
+                values = self._values(start, u, order, points.values, region.coordinates)
+                given = PointSet(region.coordinates, points.values, data={column: values})
+                yield Equation(u.diff(self.time, order) if order else u, column, name).on(given)
 
     def _values(self, model: Model, u: Field, order: int, points: np.ndarray, names: Sequence[sympy.Symbol]) -> np.ndarray:
         carrier = next(c for c in model.carriers if u in c.fields)
@@ -108,6 +106,18 @@ def evolves(problem: Problem) -> bool:
     except (SolveError, DomainError):
         return False
     return True
+
+
+def _starts(problem: Problem, time: sympy.Symbol) -> list[tuple[Field, int]]:
+    """How many conditions each field starts from: the order of its highest derivative with respect to time, inside."""
+    used = partials([r for c in problem.constraints if _fills(c) for r in c.residuals])
+    return [(u, max((p.orders[u.coordinates.index(time)] for p in used if p.field == u and time in u.coordinates), default=0))
+            for u in problem.carried]
+
+
+def _fills(constraint: Constraint) -> bool:
+    """Whether a constraint holds throughout a domain."""
+    return constraint.region.domain is not None and constraint.region.dimension == len(constraint.region.coordinates)
 
 
 def _cut(points: PointSet | PointSetProduct, lower: float, upper: float) -> Region | None:

@@ -1,36 +1,37 @@
 """The exact output layer: one least-squares solve when the problem is linear, Newton's method when it is not.
 
-Without a network it also finds one: random sine features whose band is chosen by the residual on points that were never
+Without a network it also finds one: random sine features whose law is chosen by the residual on points that were never
 fitted, over cheap trials, and whose number grows while that pays.
 """
 
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
 
-from pinnsiren.last_layer import LastLayer, Rows, jets_of, linear_outputs, stack
-from pinnsiren.model import Model, groups
-from pinnsiren.networks import Fourier
-from pinnsiren.residual import norm_weights
-from pinnsiren.solvers.bands import Band, candidates
-from pinnsiren.solvers.estimate import balanced_scales, judge, ridge_solve, row_factors, row_scales
+from pinnsiren.last_layer import linear_outputs, unknowns
+from pinnsiren.model import Model
+from pinnsiren.residual import Residual
+from pinnsiren.solvers.bands import Band
+from pinnsiren.solvers.estimate import judge
+from pinnsiren.solvers.features import CHEAP, Features
+from pinnsiren.solvers.output_layer import OutputLayer, dense_bytes, gram_bytes
 from pinnsiren.solvers.task import Solver, Step, Task
 
 ROWS_PER_FEATURE = 2.7
 HELD_OUT = 0.3  # of the number of fitted points
 SIZES = (300, 600, 1200, 2400, 4000)
+MANY = (8000, 12000, 16000)  # by the normal equations, minutes each, where the tolerance is not met
 SMALL_SIZES = (20, 40, 80, 160)  # before these, for data alone
 UNINFORMED = 0.3  # an estimated error above it says nothing about the band
+EXHAUSTED = 3.0  # features for each sine that a band needs: with so many, more of them in this band are of no use
+BEHIND = 10.0  # a family of laws whose next estimate is expected to be so many times the best one's is given up
 GAIN = 2.0  # twice the features must have lowered the estimate by this to be worth doubling again …
 GOOD = 1e-5  # … and by its cube where the estimate is below this already
 FINE = 1e-8  # an estimate at which costly networks are not made larger still
-CHEAP = 600  # features up to which bands are searched coordinate by coordinate
-BYTES = 8
-REWEIGHTINGS = 20  # of the rows, for norms other than l2
+ENOUGH = 0.1  # of the problem's tolerance: an estimate that does not need more features than a dense matrix holds
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,50 @@ class Trial:
     seconds: float
     scales: Mapping[str, float]  # of each constraint's rows: the size that a unit feature gives them
 
+    @property
+    def features(self) -> int:
+        """Unknown coefficients for each field."""
+        return max(map(unknowns, linear_outputs(self.model)))
+
     def step(self) -> Step:
-        features = max(n.output.in_features for n in linear_outputs(self.model))
-        return Step(self.model, self.estimate, self.loss, self.residuals, "least squares", f"{features} features")
+        on_variety = {0.0: "", 1.0: ", which satisfy the equations inside"}.get(self.band.share, ", some of which do")
+        note = f"{self.features} features{on_variety}"
+        return Step(self.model, self.estimate, self.loss, self.residuals, "least squares", note)
+
+
+@dataclass
+class Family:
+    """The search among laws with one share of features on the variety: what the last size gave.
+
+    Args:
+        share: see :class:`Band`.
+        ranked: the trials of the last size, best first.
+        previous: the lowest estimate of the sizes before.
+    """
+
+    share: float
+    ranked: list[Trial] = field(default_factory=list)
+    previous: float = math.inf
+    levels: int = 0
+
+    def take(self, trials: list[Trial]) -> None:
+        """Trials of the next size."""
+        self.previous = min(self.previous, self.estimate)
+        self.ranked, self.levels = sorted(trials, key=lambda t: t.estimate), self.levels + 1
+
+    @property
+    def estimate(self) -> float:
+        return self.ranked[0].estimate if self.ranked else math.inf
+
+    @property
+    def expected(self) -> float:
+        """The estimate of the next size, should it fall as from the last to this."""
+        return self.estimate * min(1.0, self.estimate / self.previous)
+
+    def has_stalled(self, growth: float) -> bool:
+        """Whether ``growth`` times the features gained too little to be worth more; 300 and 600 are always tried."""
+        gain = (GAIN if self.estimate > GOOD else GAIN**3) ** math.log2(growth)
+        return self.levels > 2 and self.estimate * gain > self.previous and self.previous < UNINFORMED
 
 
 @dataclass(frozen=True)
@@ -74,21 +116,26 @@ class LeastSquares(Solver):
 
     def _search(self, task: Task) -> Iterator[Trial]:
         """Trials over bands, cheap networks first; the better ones again with more features."""
-        everything, best, previous = candidates(task.problem), None, math.inf
-        ranked: list[Trial] = []
-        for level, size in enumerate(self._sizes(task)):
-            trials: list[Trial] = []
-            for step in self._level(task, self._pool(everything, ranked, size), size, best=best, trials=trials):
-                best = step
-                yield best
-            if not trials or best is None:
+        features = Features.of(task.problem)
+        families, best, last = [Family(share) for share in features.shares], None, SIZES[0] / 2
+        for size in self._sizes(task, features):
+            if size in MANY and (best is None or best.estimate <= ENOUGH * task.problem.tolerance):
                 return
-            ranked = sorted(trials, key=lambda t: t.estimate)
-            if self._is_enough(task, best, ranked[0], previous, level) or (size >= 2 * CHEAP and best.estimate <= FINE):
+            latest = 0.0
+            for family in _promising(families, size):
+                trials: list[Trial] = []
+                for best in self._level(task, features, self._pool(features, family, size), size, best=best, trials=trials):
+                    yield best
+                if not trials or best is None or best.estimate <= self._goal(task, size):
+                    return
+                family.take(trials)
+                latest = max(latest, family.ranked[0].seconds)
+            families = [f for f in families if not f.has_stalled(size / last)]
+            if not families or task.seconds_left < 8 * latest:
                 return
-            previous = min(previous, ranked[0].estimate)
+            last = size
 
-    def _level(self, task: Task, pool: list[Band], size: int, *, best: Trial | None,
+    def _level(self, task: Task, features: Features, pool: list[Band], size: int, *, best: Trial | None,
                trials: list[Trial]) -> Iterator[Trial]:
         """Try every band of the pool, then climb from the best one; yields each trial that is the best so far."""
         seen: set[Band] = set()
@@ -98,14 +145,14 @@ class LeastSquares(Solver):
             if band in seen or not self._fits(task, size, trials):
                 continue
             seen.add(band)
-            trial = self._trial(task, self._network(task, band, size), band, start=best)
+            trial = self._trial(task, features.model(task, band, size), band, start=best, inside=features.inside(band))
             trials.append(trial)
             if best is None or trial.estimate < best.estimate:
                 best = trial
                 yield trial
-            if trial.estimate <= (task.target if size <= 2 * CHEAP else max(task.target, FINE)):
+            if trial.estimate <= self._goal(task, size):
                 return
-            if not waiting and min(t.estimate for t in trials) < UNINFORMED:
+            if not waiting and size not in MANY and min(t.estimate for t in trials) < UNINFORMED:
                 leader = min(trials, key=lambda t: t.estimate)
                 waiting = [b for b in leader.band.neighbours(size > CHEAP) if b not in seen]
 
@@ -114,107 +161,73 @@ class LeastSquares(Solver):
         slowest = max((t.seconds for t in trials), default=0.0)
         return task.seconds_left > 1.2 * slowest
 
-    def _is_enough(self, task: Task, best: Trial, latest: Trial, previous: float, level: int) -> bool:
-        if best.estimate <= task.target:
-            return True
-        gain = GAIN if best.estimate > GOOD else GAIN**3
-        stalled = level > 1 and latest.estimate * gain > previous and previous < UNINFORMED
-        return stalled or task.seconds_left < 8 * latest.seconds
+    def _goal(self, task: Task, size: int) -> float:
+        """The estimate at which to stop: costly networks do not go on to the last digits."""
+        return task.target if size < 2 * CHEAP else max(task.target, FINE)
 
-    def _pool(self, everything: list[Band], ranked: list[Trial], size: int) -> list[Band]:
-        """Bands to try with ``size`` features: all that it fits as long as nothing is known, then the best."""
-        if ranked and ranked[0].estimate < UNINFORMED:
+    def _pool(self, features: Features, family: Family, size: int) -> list[Band]:
+        """Bands to try with ``size`` features: all that it fits as long as nothing is known, then the best.
+
+        With very many features one band only, as much wider as they allow.
+        """
+        ranked = family.ranked
+        exhausted = {t.band for t in ranked if t.features > EXHAUSTED * features.modes(t.band)}
+        if size in MANY:
+            best = ranked[0]
+            growth = (size / best.features) ** (1 / features.dimension(best.band))
+            return [best.band.wider() if best.band in exhausted else best.band.wider(growth)]
+        if family.estimate < UNINFORMED:
             return [ranked[0].band, ranked[0].band.wider(), *(t.band for t in ranked[1:2])]
-        return [t.band for t in ranked[:1]] + [b for b in everything if b.fits(size)] or everything[:1]
+        new = [b for b in features.pool(size, family.share) if b not in exhausted]
+        return [t.band for t in ranked[:1]] + new or features.candidates(family.share)[:1]
 
-    def _sizes(self, task: Task) -> Iterator[int]:
-        """Numbers of features that memory allows: rows × features × (channels + factors) doubles.
+    def _sizes(self, task: Task, features: Features) -> Iterator[int]:
+        """Numbers of features that memory allows; above what a dense matrix holds only for linear problems.
 
         Where there is nothing but data, their number bounds that of the features.
         """
-        fields = len(task.problem.fields)
         sets = [(c.region.points, len(c.residuals)) for c in task.parts["fitted"].constraints]
         if all(n is not None for n, _ in sets):
-            most = sum((n or 0) * k for n, k in sets) / (ROWS_PER_FEATURE * fields)
+            most = sum((n or 0) * k for n, k in sets) / (ROWS_PER_FEATURE * len(task.problem.carried))
             yield from [s for s in (*SMALL_SIZES, *SIZES) if s <= most] or [max(1, int(most))]
             return
-        for size in SIZES:
-            rows = ROWS_PER_FEATURE * size * fields * max(1, len(task.problem.constraints) / 2)
-            if size == SIZES[0] or rows * size * fields * 6 * BYTES <= task.memory_limit:
+        many = task.problem.is_linear and all(c.norm == "l2" for c in task.problem.constraints)
+        for size in (*SIZES, *(MANY if many else ())):
+            points = task.counts(int(ROWS_PER_FEATURE * size))
+            needed = dense_bytes(task.problem, points, size)
+            if size in MANY or (many and needed > task.memory_limit):
+                needed = gram_bytes(task.problem, size)
+            if size == SIZES[0] or needed <= task.memory_limit:
                 yield size
 
-    def _network(self, task: Task, band: Band, size: int) -> Model:
-        box = task.problem.bounds
-        dtype = task.dtype or torch.float64
-        widths = dict(zip(task.problem.coordinates, band.widths, strict=True))
-        return Model({fields: Fourier(len(own), len(fields), size, [widths[c] for c in own],
-                                      interactions=None if band.interactions is None else min(band.interactions, len(own)),
-                                      box=[box[c] for c in own], seed=task.seed + size, dtype=dtype, device=task.device)
-                      for fields in groups(task.problem.carried) for own in [fields[0].coordinates]})
-
-    def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None) -> Trial:
+    def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None, inside: float | None = None) -> Trial:
         """Solve a network's output layer, and estimate the error on points that were not fitted."""
         began = time.monotonic()
-        features = max(n.output.in_features for n in linear_outputs(model))
-        points = int(ROWS_PER_FEATURE * features)
-        residual = task.residual(model, points, seed=1, part="fitted")
-        layer = LastLayer(residual)
-        scales = self._solve(layer, start.model if start else None)
+        points = int(ROWS_PER_FEATURE * max(map(unknowns, linear_outputs(model))))
+        residual = task.residual(model, points, seed=1, part="fitted", inside=inside)
+        scales = self._layer(task, residual).solve(start.model if start else None)
         held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2, part="held out")
         estimate, loss, residuals = judge(held_out, scales)
         return Trial(model, band, estimate, loss, residuals, time.monotonic() - began, scales)
 
     def _refitted(self, task: Task, best: Trial) -> Trial:
         """The chosen network fitted once more, to all data; its estimate stays that of the fit to a part of them."""
-        features = max(n.output.in_features for n in linear_outputs(best.model))
-        residual = task.residual(best.model, int(ROWS_PER_FEATURE * features), seed=1)
-        self._solve(LastLayer(residual), best.model)
+        residual = task.residual(best.model, int(ROWS_PER_FEATURE * best.features), seed=1)
+        self._layer(task, residual).solve(best.model)
         with torch.no_grad():
             r = residual()
         return replace(best, estimate=math.nextafter(best.estimate, 0.0), loss=0.5 * float(r @ r),
                        residuals=residual.root_mean_squares(r))
 
-    def _solve(self, layer: LastLayer, start: Model | None) -> dict[str, float]:
-        """Newton's iteration on the fields; the first linearisation may be around another model's fields."""
-        jets = layer.zero() if start is None or layer.is_linear else jets_of(start, layer.residual)
-        rows = layer.rows(jets)
-        scales = row_scales(rows)
-        factors = row_factors(layer.residual, balanced_scales(layer.residual, scales))
-        coefficients = self._fitted(layer, rows, factors)
-        norms = {c.name: c.norm for s in layer.residual.samples for c, _ in s.group.components() if c.norm != "l2"}
-        for _ in range(REWEIGHTINGS if norms else 0):
-            values = layer.values(layer.jets(coefficients))
-            robust = {name: factors[name] * norm_weights(values[name], norm) for name, norm in norms.items()}
-            coefficients = self._fitted(layer, rows, {**factors, **robust})
-        layer.write(coefficients)
-        return scales
-
-    def _fitted(self, layer: LastLayer, rows: Mapping[str, Rows], factors: Mapping[str, float | Tensor]) -> list[Tensor]:
-        coefficients = layer.split(ridge_solve(*stack(rows, factors)))
-        return coefficients if layer.is_linear else self._newton(layer, coefficients, factors)
-
-    def _newton(self, layer: LastLayer, coefficients: list[Tensor],
-                factors: Mapping[str, float | Tensor]) -> list[Tensor]:
-        """Further Newton steps within one network, with a line search on the residual's norm."""
-        jets = layer.jets(coefficients)
-        norm = _norm(layer.values(jets), factors)
-        for _ in range(self.newton_steps):
-            target = layer.split(ridge_solve(*stack(layer.rows(jets), factors)))
-            for length in (1.0, 0.5, 0.25, 0.1, 0.03, 0.01):
-                trial = [c + length * (t - c) for c, t in zip(coefficients, target, strict=True)]
-                trial_jets = layer.jets(trial)
-                trial_norm = _norm(layer.values(trial_jets), factors)
-                if trial_norm < norm:
-                    break
-            else:
-                return coefficients
-            gain = 1 - trial_norm / norm
-            coefficients, jets, norm = trial, trial_jets, trial_norm
-            if gain < self.tolerance:
-                break
-        return coefficients
+    def _layer(self, task: Task, residual: Residual) -> OutputLayer:
+        return OutputLayer(residual, self.newton_steps, self.tolerance, task.memory_limit, task.deadline)
 
 
-def _norm(values: Mapping[str, Tensor], factors: Mapping[str, float | Tensor]) -> float:
-    total = math.sqrt(sum(float((v * factors[name]).square().sum()) for name, v in values.items()))
-    return total if math.isfinite(total) else math.inf
+def _promising(families: list[Family], size: int) -> list[Family]:
+    """The families to try with so many features: all while that is cheap, then those that may overtake the best."""
+    if size <= CHEAP:
+        return families
+    leader = min(families, key=lambda f: f.expected)
+    if size in MANY:
+        return [leader]
+    return [f for f in families if f is leader or (f.estimate < UNINFORMED and f.expected < BEHIND * leader.expected)]

@@ -51,14 +51,16 @@ class Task:
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()
 
-    def residual(self, model: Model, points: int, *, seed: int = 0, part: Part = "all") -> Residual:
+    def residual(self, model: Model, points: int, *, seed: int = 0, part: Part = "all",
+                 inside: float | None = None) -> Residual:
         """The problem's residual for a model at about ``points`` points, unless the user fixed their number.
 
         Args:
             part: which points of the data sets; regions are sampled anew for each seed anyway.
+            inside: see :meth:`counts`.
         """
         problem = self.parts[part]
-        return Residual.sampled(problem, model, self.counts(points, problem), seed=self.seed + seed)
+        return Residual.sampled(problem, model, self.counts(points, problem, inside=inside), seed=self.seed + seed)
 
     @property
     def has_data(self) -> bool:
@@ -80,11 +82,12 @@ class Task:
 
         return {"all": self.problem, "fitted": part(held=False), "held out": part(held=True)}
 
-    def counts(self, points: int, problem: Problem | None = None) -> dict[str, int]:
+    def counts(self, points: int, problem: Problem | None = None, *, inside: float | None = None) -> dict[str, int]:
         """Points by constraint name: the user's numbers, or a share of ``points``.
 
-        Nine tenths go inside in 1D, three quarters in 2D, half from 3D on, shared equally; the rest on boundaries, by their
-        measure. A number in ``points`` by name comes first, then the constraint's own; point sets are used whole.
+        A share ``inside``, by default nine tenths in 1D, three quarters in 2D, half from 3D on, goes inside, shared equally;
+        the rest on boundaries, by their measure. A number in ``points`` by name comes first, then the constraint's own;
+        point sets are used whole.
         """
         if isinstance(self.points, int):
             points = self.points
@@ -98,7 +101,7 @@ class Task:
         if any(not isinstance(n, (int, np.integer)) or n < 1 for n in numbers):
             raise SolveError(f"points={self.points}; give whole numbers >= 1, or None to let the solver choose.")
         return {c.name: given.get(c.name) or c.points or c.region.points or share
-                for c, share in zip(problem.constraints, _shares(problem, points), strict=True)}
+                for c, share in zip(problem.constraints, _shares(problem, points, inside), strict=True)}
 
     def require_model(self, solver: str) -> Model:
         """The model, for solvers that need one.
@@ -182,12 +185,17 @@ def _part(points: Region, seed: int, held: bool) -> Region:
     return points.subset(np.sort(order[:count] if held else order[count:]))
 
 
-def _shares(problem: Problem, points: int) -> list[int]:
+def inside_share(problem: Problem) -> float:
+    """The part of the points that goes inside the domains unless a solver says otherwise."""
+    return INTERIOR_SHARE.get(len(problem.coordinates), 0.5)
+
+
+def _shares(problem: Problem, points: int, inner: float | None) -> list[int]:
     """Each constraint's share of the points (see :meth:`Task.counts`)."""
     regions = {c.region: c.region for c in problem.constraints if c.points is None and c.region.points is None}
     inside = [r for r in regions if r.dimension == len(r.coordinates)]
     around = {r: r.measure for r in regions if 0 < r.dimension < len(r.coordinates)}
-    inner = INTERIOR_SHARE.get(len(problem.coordinates), 0.5)
+    inner = inside_share(problem) if inner is None else inner
     shares = {r: inner * points / len(inside) for r in inside}
     shares |= {r: (1 - inner) * points * m / sum(around.values()) for r, m in around.items()}
     return [max(8, round(shares[c.region])) if c.region in shares else max(1, round(c.region.measure))

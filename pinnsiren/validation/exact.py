@@ -68,18 +68,22 @@ def columns_of(points: Points) -> dict[sympy.Symbol, torch.Tensor]:
 
 
 def _require_satisfied(problem: Problem, exact: Mapping[Field, sympy.Expr]) -> None:
-    """Feed the exact solution's partials to the compiled residuals at samples of every region."""
-    needed = partials(r for c in problem.constraints for r in c.residuals)
+    """Feed the exact solution's partials to the compiled residuals at samples of every region.
+
+    Measured values carry noise, which no exact solution follows: equations with data are left out.
+    """
+    constraints = [c for c in problem.constraints if not any(r.has(Data) for r in c.residuals)]
+    needed = partials(r for c in constraints for r in c.residuals)
     derivatives = [_partial_of(exact, p) for p in needed]
     places, columns = [], []
-    for constraint in problem.constraints:
+    for constraint in constraints:
         points = constraint.region.sample(SAMPLES, seed=SEED)
         known = columns_of(points)
         jet = _evaluated(derivatives, known)
         places.append(points)
         columns.append(known | {p: torch.from_numpy(v) for p, v in zip(needed, jet, strict=True)})
     size = {p: max(_rms(c[p].numpy()) for c in columns) for p in needed}
-    for constraint, points, known in zip(problem.constraints, places, columns, strict=True):
+    for constraint, points, known in zip(constraints, places, columns, strict=True):
         for expression in constraint.residuals:
             _require_zero(expression, constraint, points, columns=known, size=size)
 

@@ -9,6 +9,7 @@ import pinnsiren as ps
 from pinnsiren.equations import poisson
 from pinnsiren.solvers.bands import Band, candidates, length_scales
 from pinnsiren.solvers.estimate import ridge_solve
+from pinnsiren.solvers.features import Features
 from pinnsiren.solvers.task import Task
 
 x, y = ps.coordinates("x y")
@@ -119,8 +120,8 @@ def test_estimates_are_above_the_error_but_not_far(name) -> None:
     task = Task(problem)
     for features in (100, 300):
         for width in (6.0, 12.0):
-            solver = ps.LeastSquares()
-            trial = solver._trial(task, solver._network(task, Band((width, width)), features), Band((width, width)), start=None)
+            band = Band((width, width))
+            trial = ps.LeastSquares()._trial(task, Features.of(problem).model(task, band, features), band, start=None)
             points = problem.constraints[0].region.sample(2000, seed=9).values
             exact = sympy.lambdify((x, y), problem.exact[u].xreplace({p: p.value for p in problem.parameters}))(*points.T)
             with torch.no_grad():

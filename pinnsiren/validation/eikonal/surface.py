@@ -12,7 +12,7 @@ from pinnsiren.sampling import Array, Chart, Mask, unit_points
 from pinnsiren.validation.eikonal.sweeping import Index
 
 SAMPLES = {0: 1, 1: 2**12, 2: 2**14}  # by the dimension of the curve or surface
-HALVINGS = {0: 0, 1: 20, 2: 7}  # of the distance between samples, until the nearest place is known
+HALVINGS = {0: 0, 1: 14, 2: 7}  # of the distance between samples, until the nearest place is known
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +93,10 @@ def _best(chart: Chart, points: Array, tried: Sequence[Array], *,
     for trial in tried:
         at, normals = chart.place(trial)
         away = np.linalg.norm(at - points, axis=1)
-        if chart.keep is not None:
-            away = np.where(chart.keep(at, normals), away, np.inf)
         closer = away < distance
+        if chart.keep is not None:  # which may cost far more than the places themselves
+            tried_here = np.flatnonzero(closer)
+            closer[tried_here] = chart.keep(at[tried_here], None if normals is None else normals[tried_here])
         units, places = np.where(closer[:, None], trial, units), np.where(closer[:, None], at, places)
         distance = np.where(closer, away, distance)
     return units, places, distance

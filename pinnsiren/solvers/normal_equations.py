@@ -1,0 +1,107 @@
+"""Least squares for more features than fit beside their rows: the normal equations, piece by piece of the points.
+
+Only AᵀA is held, n² numbers; A is made again, a few hundred points at once, whenever it is needed. Squaring the condition
+number costs half of the digits; conjugate gradients on A itself, preconditioned by the Cholesky factor, win some back.
+Measured: 1e-7 where an orthogonal factorisation reaches 1e-9, at a third of its time.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+
+import torch
+from torch import Tensor
+
+from pinnsiren.last_layer import Linearisation, Pairing, pieces, stack
+from pinnsiren.residual import Residual
+from pinnsiren.solvers.conjugate_gradients import conjugate_gradients
+
+RIDGE = 1e-13  # times n, on the unit diagonal: a few times the rounding of AᵀA, so that its Cholesky factor exists
+PIECE_BYTES = 2**27  # of the rows of one piece: long enough for fast products, short beside AᵀA
+BLOCK = 2048  # columns of AᵀA at once: only its upper triangle is computed
+REFINEMENTS = 4  # at most; each costs two passes over the rows
+GAIN = 0.1  # of ‖r‖: a smaller gradient is not worth another
+
+
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """A c ≈ b for the output layer, A never held. Complex unknowns are pairs of real ones outside of this class.
+
+    Args:
+        residual: at the points to fit.
+        linearisations: of its samples.
+        factors: of each constraint's rows; constraints without one are left out.
+        pairing: see :class:`LastLayer`.
+    """
+
+    residual: Residual
+    linearisations: Sequence[Linearisation]
+    factors: Mapping[str, float]
+    pairing: Pairing | None
+    columns: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A x."""
+        c = self._inner(x)
+        return self._outer(torch.cat([a @ c for a, _ in self.pieces()]))
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Aᵀ y."""
+        given, start = self._inner(y), 0
+        total = given.new_zeros(self.columns)
+        for a, _ in self.pieces():
+            total += a.mH @ given[start:start + len(a)]
+            start += len(a)
+        return self._outer(total)
+
+    def pieces(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The scaled rows and their right side, some points at once."""
+        size = (16 if self.pairing else 8) * self.columns * max(len(s.group.residuals) for s in self.residual.samples)
+        used = [any(c.name in self.factors for c in s.group.constraints) for s in self.residual.samples]
+        samples = tuple(compress(self.residual.samples, used))
+        linearisations = list(compress(self.linearisations, used))
+        for layer in pieces(replace(self.residual, samples=samples), linearisations, max(64, PIECE_BYTES // size)):
+            rows = {name: r for name, r in layer.rows(layer.zero(), self.pairing).items() if name in self.factors}
+            yield stack(rows, self.factors)
+
+    def _inner(self, x: Tensor) -> Tensor:
+        return x if self.pairing is None else torch.view_as_complex(x.view(-1, 2))
+
+    def _outer(self, x: Tensor) -> Tensor:
+        return x if self.pairing is None else torch.view_as_real(x.resolve_conj()).reshape(-1)
+
+    def solve(self, seconds_left: Callable[[], float]) -> Tensor:
+        """argmin ‖A c − b‖² + ρ²‖D c‖², D the columns' lengths, (columns,)."""
+        gram, moment, target = self._accumulated()
+        lengths = gram.diagonal().real.sqrt()
+        lengths = torch.where(lengths > 0, lengths, torch.ones_like(lengths))
+        gram.div_(lengths).div_(lengths[:, None])
+        gram.diagonal().add_(RIDGE * self.columns)
+        factor = torch.linalg.cholesky(gram, upper=True, out=gram)
+
+        def precondition(g: Tensor) -> Tensor:
+            scaled = self._inner(g) / lengths
+            return self._outer(torch.cholesky_solve(scaled[:, None], factor, upper=True)[:, 0] / lengths)
+
+        start = precondition(self._outer(moment))
+        for iterate in conjugate_gradients(self, self._outer(target), start, precondition):
+            # ‖r‖² falls by about the squared gradient, since M is nearly AᵀA
+            useless = iterate.gradient < GAIN * float(iterate.residual.norm())
+            if useless or iterate.iteration >= REFINEMENTS or seconds_left() < 0:
+                break
+        return self._inner(iterate.x)
+
+    def _accumulated(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The upper triangle of AᴴA, Aᴴb, and b."""
+        gram = moment = None
+        targets = []
+        for a, b in self.pieces():
+            if gram is None or moment is None:
+                gram, moment = a.new_zeros(self.columns, self.columns), a.new_zeros(self.columns)
+            for start in range(0, self.columns, BLOCK):
+                some = slice(start, start + BLOCK)
+                gram[some, start:].addmm_(a[:, some].mH, a[:, start:])
+            moment += a.mH @ b
+            targets.append(b)
+        assert gram is not None and moment is not None
+        return gram, moment, torch.cat(targets)

@@ -1,0 +1,58 @@
+"""Estimates of errors of several fields: a small one counts as much as a large one, a zero one does not spoil them."""
+
+import pytest
+import sympy
+import torch
+
+import pinnsiren as ps
+from pinnsiren.solvers.bands import Band
+from pinnsiren.solvers.estimate import judge
+from pinnsiren.solvers.features import Features
+from pinnsiren.solvers.task import Task
+
+x, y = ps.coordinates("x y")
+u, v = ps.Field("u", x, y), ps.Field("v", x, y)
+square = ps.Box({x: (-1, 1), y: (-1, 1)})
+SHAPE = sympy.sin(2 * x) * sympy.exp(y)
+
+
+def coupled(size, unit=1.0):
+    """Δu + v/unit = f, Δv = g with v = unit · size · shape: a field that is small, in some unit."""
+    exact = {u: sympy.cos(x + 2 * y), v: unit * size * SHAPE}
+    first, second = ps.laplacian(u) + v / unit, ps.laplacian(v)
+    return ps.Problem(ps.Equation(first, first.subs(exact).doit()).on(square.interior),
+                      ps.Equation(second, second.subs(exact).doit()).on(square.interior),
+                      ps.Equation(u, exact[u]).on(square.boundary), ps.Equation(v, exact[v]).on(square.boundary), exact=exact)
+
+
+def estimated(problem, *, spoil=1.0):
+    task, band = Task(problem), Band((6.0, 6.0))
+    model = Features.of(problem).model(task, band, 150)
+    trial = ps.LeastSquares()._trial(task, model, band, start=None)
+    with torch.no_grad():
+        model.networks[0].output.weight[1] *= spoil
+        model.networks[0].output.bias[1] *= spoil
+    return judge(task.residual(model, 200, seed=5), trial.scales)[0]
+
+
+@pytest.mark.parametrize(("size", "unit"), [(1.0, 1.0), (0.01, 1.0), (1.0, 1e-5), (1.0, 1e5)])
+def test_an_error_of_any_field_is_seen(size, unit) -> None:
+    problem = coupled(size, unit)
+    assert estimated(problem) < 1e-3
+    assert 0.05 < estimated(problem, spoil=1.1) < 1
+
+
+def test_a_field_that_is_zero_spoils_nothing() -> None:
+    assert estimated(coupled(0.0)) < 1e-3
+
+
+def test_a_real_solution_of_a_complex_problem() -> None:
+    w = ps.Field("w", x, y, complex=True)
+    exact = sympy.cos(x + 2 * y)
+    left = ps.laplacian(w, (x, y)) + (3 - sympy.I) * w
+    problem = ps.Problem(ps.Equation(left, left.subs(w, exact).doit()).on(square.interior),
+                         ps.Equation(w, exact).on(square.boundary), exact={w: exact})
+    solution = ps.solve(problem, solver=ps.LeastSquares(), progress=False)
+    assert solution.history.measure.min() < 1e-10
+    points = square.interior.sample(100, seed=1).values
+    assert abs(solution(w, points) - sympy.lambdify((x, y), exact)(*points.T)).max() < 1e-10
