@@ -1,5 +1,6 @@
 """pinnsiren: write a boundary-value problem as on paper, get a neural field that satisfies it, and how far to trust it."""
 
+from pinnsiren.ansatz import Ansatz
 from pinnsiren.domains import Ball, Box, Disc, Domain, Interval, Mesh, PointSet, Polygon
 from pinnsiren.domains.implicit import Region
 from pinnsiren.errors import (
@@ -12,7 +13,9 @@ from pinnsiren.errors import (
     SolveError,
     StorageError,
 )
+from pinnsiren.gridded import Gridded
 from pinnsiren.networks import MLP, Fourier, ModuleNetwork, Network, Siren, Windows
+from pinnsiren.pml import PML
 from pinnsiren.problem import Constraint, Equation, Problem
 from pinnsiren.solution import Estimate, History, Solution, Status, load
 from pinnsiren.solve import ProblemWarning, solve
@@ -41,15 +44,27 @@ from pinnsiren.symbols import (
     normal_derivative,
     time,
 )
-from pinnsiren.validation import Chebyshev, Exact, FiniteDifference, Reference, Report, validate
+from pinnsiren.validation import (
+    Chebyshev,
+    Exact,
+    FastSweeping,
+    FiniteDifference,
+    Leapfrog,
+    MethodOfLines,
+    Reference,
+    Report,
+    Tabulated,
+    validate,
+)
 from pinnsiren.version import __version__
 
 __all__ = [
-    "LBFGS", "MLP", "Adam", "Automatic", "Ball", "Box", "Chebyshev", "Constraint", "Curriculum", "Data", "DataError", "Disc",
-    "Domain", "DomainError", "Equation", "EquationError", "Estimate", "Exact", "Field", "FiniteDifference", "Fourier",
-    "GaussNewton", "History", "Interval", "LeastSquares", "MatrixFree", "Mesh", "ModuleNetwork", "Network", "Normal",
-    "Parameter", "PinnsirenError", "PointSet", "Polygon", "Problem", "ProblemError", "ProblemWarning", "Reference",
-    "ReferenceError", "Region", "Report", "Sequence", "Siren", "Solution", "SolveError", "Solver", "Status",
-    "StorageError", "TimeSlabs", "Unknown", "Windows", "__version__", "coordinates", "div", "grad", "laplacian", "load",
+    "LBFGS", "MLP", "PML", "Adam", "Ansatz", "Automatic", "Ball", "Box", "Chebyshev", "Constraint", "Curriculum",
+    "Data", "DataError", "Disc", "Domain", "DomainError", "Equation", "EquationError", "Estimate", "Exact",
+    "FastSweeping", "Field", "FiniteDifference", "Fourier", "GaussNewton", "Gridded", "History", "Interval", "Leapfrog",
+    "LeastSquares", "MatrixFree", "Mesh", "MethodOfLines", "ModuleNetwork", "Network", "Normal", "Parameter",
+    "PinnsirenError", "PointSet", "Polygon", "Problem", "ProblemError", "ProblemWarning", "Reference", "ReferenceError",
+    "Region", "Report", "Sequence", "Siren", "Solution", "SolveError", "Solver", "Status", "StorageError", "Tabulated",
+    "TimeSlabs", "Unknown", "Windows", "__version__", "coordinates", "div", "grad", "laplacian", "load",
     "normal_derivative", "solve", "time", "validate",
 ]

@@ -110,7 +110,8 @@ class LastLayer:
     def write(self, coefficients: Sequence[Tensor]) -> None:
         """Put coefficients into the model's output layers."""
         for n, c in zip(linear_outputs(self.residual.model), coefficients, strict=True):
-            n.output.weight.copy_(c[:, :-1] if _parity(n) is None else torch.cat([c[:, :-1], _parity(n) * c[:, :-1]], dim=1))
+            parity = _parity(n)
+            n.output.weight.copy_(c[:, :-1] if parity is None else torch.cat([c[:, :-1], parity * c[:, :-1]], dim=1))
             n.output.bias.copy_(c[:, -1])
 
     def values(self, jets: Jets) -> dict[str, Tensor]:

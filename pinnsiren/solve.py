@@ -22,6 +22,7 @@ from pinnsiren.problem import Problem
 from pinnsiren.solution import Code, Estimate, History, Solution, Status, environment, require_fields
 from pinnsiren.solvers.automatic import Automatic
 from pinnsiren.solvers.identification import identified
+from pinnsiren.solvers.symbol import satisfies_itself
 from pinnsiren.solvers.task import Best, Solver, Step, Task
 from pinnsiren.symbols import Field, Unknown
 
@@ -68,7 +69,7 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
     place = _device(device)
     if max_time is not None and not max_time > 0:
         raise SolveError(f"max_time={max_time}; give seconds > 0, or None for no limit.")
-    used = _ansatz(problem, ansatz)
+    used = _ansatz(problem, ansatz, free=network is None)
     formulation = formulate(problem, used)
     solved = formulation.problem
     model = None if network is None else _model(formulation, problem, network, place, dtype or solver.dtype)
@@ -190,7 +191,8 @@ def _scalars(task: Task, model: Model) -> dict[Unknown, Estimate]:
     return {f: Estimate(*pair) for f, pair in identified(task, model).items() if isinstance(f, Unknown)}
 
 
-def _ansatz(problem: Problem, asked: Ansatz | bool | None) -> Ansatz | None:
+def _ansatz(problem: Problem, asked: Ansatz | bool | None, *, free: bool = True) -> Ansatz | None:
+    """The ansatz that is used; ``free`` says whether the solver chooses the network."""
     if isinstance(asked, Ansatz):
         return asked
     if asked not in (None, False, True):
@@ -198,6 +200,8 @@ def _ansatz(problem: Problem, asked: Ansatz | bool | None) -> Ansatz | None:
                          "pinnsiren.ansatz.")
     if asked is False:
         return None
+    if problem.ansatz is None and asked is None and free and satisfies_itself(formulate(problem).problem):
+        return None  # hard conditions would make the coefficients vary, and keep features from satisfying the equations
     return problem.ansatz or chosen(problem)
 
 

@@ -13,6 +13,12 @@ CHECKED = [  # file, an expression in its last block's names, what it is, to how
     ("docs/getting-started.md", "report.verdict", "confirmed", None),
     ("docs/getting-started.md", "abs(fit(u, places) - heights).max()", 0.0, 1e-6),
     ("docs/getting-started.md", "float(decibels > 45)", 1.0, 0.0),
+    ("docs/families.md", "swung", 0.0, 1e-9),  # sin πx cos 2πt + ½ sin 4πx cos 8πt at (½, ¼)
+    ("docs/families.md", "verdict", "confirmed", None),
+    ("docs/families.md", "loudness", 1.0, 1e-8),  # |exp(i k·x)|
+    ("docs/families.md", "bent", 0.9489846193555862, 1e-8),  # sin 1.25
+    ("docs/families.md", "abs(strength.value - 3) < 4 * strength.uncertainty < 0.02", True, None),
+    ("docs/families.md", "float(arrival(T, [[0.0, 0.5]])[0])", 0.3083013596545168, 1e-8),  # 2 ln(7/6): straight up, ∫ dy / v
     ("docs/extending.md", "solution(u, [[0, 0]])[0]", 0.5, 1e-6),
     ("docs/extending.md", "by_module(u, [[0, 0]])[0]", 0.5, 1e-3),
     ("docs/extending.md", "damped(u, [[0, 0]])[0]", 0.5, 1e-3),

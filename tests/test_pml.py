@@ -21,6 +21,11 @@ def at(expression: Any, **values: float) -> complex:
     return complex(sympy.N(expression.subs({sympy.Symbol(name, real=True): v for name, v in values.items()})))
 
 
+def without_layers(expression: Any) -> Any:
+    """What is left where all depths into layers are 0."""
+    return expression.replace(lambda e: isinstance(e, sympy.Piecewise), lambda e: sympy.S.Zero)
+
+
 def test_it_is_the_layer_of_the_siren_paper() -> None:
     u = sympy.exp(x) * sympy.sin(2 * y)
     e = {c: 1 - sympy.I * 5 * (sympy.Max(sympy.Abs(c) - sympy.Rational(1, 2), 0) / sympy.Rational(1, 2)) ** 2 for c in (x, y)}
@@ -34,9 +39,8 @@ def test_it_is_the_layer_of_the_siren_paper() -> None:
 def test_nothing_changes_in_the_physical_box() -> None:
     u = Field("u", x, y, complex=True)
     assert PAPER.physical == Box({x: (-0.5, 0.5), y: (-0.5, 0.5)})
-    inside = {sympy.Max(0, s * c - sympy.Rational(1, 2)): 0 for c in (x, y) for s in (1, -1)}
-    assert sympy.simplify(PAPER.laplacian(u).subs(inside) - sympy.diff(u, x, 2) - sympy.diff(u, y, 2)) == 0
-    assert PAPER.decay.subs(inside) == 1
+    assert without_layers(PAPER.laplacian(u)) == sympy.diff(u, x, 2) + sympy.diff(u, y, 2)
+    assert without_layers(PAPER.decay) == 1
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])

@@ -72,7 +72,7 @@ def eikonal_terrain(source_x: float = 12.0, source_y: float = 16.0, smoothing: f
     Reference: Tobler, Three presentations on geographical analysis and modeling, NCGIA report 93-1 (1993).
     """
     if not smoothing >= 0.1:
-        raise ProblemError(f"eikonal_terrain has smoothing={smoothing:g} km; expected at least 0.1 km, the spacing of the model.")
+        raise ProblemError(f"eikonal_terrain has smoothing={smoothing:g} km; expected at least 0.1 km, as the model's spacing.")
     east, north, height = _elevation()
     spacing = float(east[1] - east[0]), float(north[1] - north[0])
     sigma = [smoothing / d for d in spacing]
@@ -101,7 +101,7 @@ def eikonal_distance_polygon(start: float = 0.15) -> Problem:
     x, y = coordinates("x y")
     fat, phi = _parallel(Polygon((x, y), VERTICES), start), Field("phi", x, y)
     around = _square() - fat
-    rim = around.boundary.of(fat)
+    rim = around.boundary.where((abs(x) < 1) & (abs(y) < 1))
     return Problem(
         Equation(_slope(phi), 1, name="eikonal").on(around.interior), Equation(phi, _exact(start), name="start").on(rim),
         Equation(normal_derivative(phi), -1, name="slope").on(rim), name="eikonal_distance_polygon",
@@ -132,7 +132,8 @@ def eikonal_distance_3d(shape: Literal["torus", "sphere"] = "torus", width: floa
     return Problem(
         Equation(_slope(phi), 1, name="eikonal").on(shell.interior), Equation(phi, 0, name="surface").on(surface),
         Equation(normal_derivative(phi), 1, name="slope").on(surface), name="eikonal_distance_3d",
-        exact={phi: sympy.sqrt(square) - radius}, tolerance=KINKS, ansatz=_grown(phi, (square - radius**2) / (2 * radius), "surface"))
+        exact={phi: sympy.sqrt(square) - radius}, tolerance=KINKS,
+        ansatz=_grown(phi, (square - radius**2) / (2 * radius), "surface"))
 
 
 def _from_point(domain: Domain, source: Mapping[sympy.Symbol, float], speed: Any, name: str, *,
@@ -189,7 +190,7 @@ def _beyond(x: sympy.Symbol, y: sympy.Symbol, corners: list[Any]) -> sympy.Expr:
 
 def _elevation() -> tuple[Array, Array, Array]:
     """Kilometres east and north of the corner, (n,) and (m,), and the elevation (n, m) in km."""
-    with matplotlib.cbook.get_sample_data("jacksboro_fault_dem.npz") as model:
+    with np.load(str(matplotlib.cbook.get_sample_data("jacksboro_fault_dem.npz", asfileobj=False))) as model:
         rows, top, bottom = model["elevation"], float(model["ymin"]), float(model["ymax"])
         step = float(model["dx"])
     columns = DEGREE * step * np.cos(np.radians((top + bottom) / 2)) * np.arange(rows.shape[1])

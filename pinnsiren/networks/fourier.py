@@ -63,7 +63,7 @@ class Fourier(FeedForward):
         self._require_a_law(width)
         generator = torch.Generator().manual_seed(seed)
         own = width // 2 if self.mirror else width
-        frequencies, phases = self._frequencies(own, generator), uniform((own,), math.pi, generator)
+        frequencies, phases = self._drawn(own, generator), uniform((own,), math.pi, generator)
         if self.mirror:
             frequencies, phases = _with_images(frequencies, phases, self.mirror)
         self.layers = nn.ModuleList([linear(frequencies, phases)])
@@ -77,6 +77,11 @@ class Fourier(FeedForward):
     def activation(self) -> Activation:
         return Sine()
 
+    @property
+    def frequencies(self) -> Tensor:
+        """w, (width, inputs), radians per half-width of the box; detached."""
+        return self.tensors().weights[0].detach()
+
     def spec(self) -> tuple[str, dict[str, Any]]:
         law = {"variety": [[list(orders), a] for orders, a in self.variety.terms], "along": list(self.variety.along),
                "share": self.share} if self.variety else {}
@@ -85,7 +90,7 @@ class Fourier(FeedForward):
                            "mirror": list(self.mirror) if self.mirror else None, "seed": self.seed, **law,
                            **self.common_spec()}
 
-    def _frequencies(self, count: int, generator: torch.Generator) -> Tensor:
+    def _drawn(self, count: int, generator: torch.Generator) -> Tensor:
         """w, (count, inputs): those on the variety first."""
         bound = round(self.share * count) if self.variety else 0
         parts = []

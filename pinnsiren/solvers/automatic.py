@@ -1,26 +1,34 @@
 """The default: what ``solve`` does when it is not told how. The rule is written down in ``docs/how-it-works.md``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 
 from pinnsiren.model import Model, groups
-from pinnsiren.networks import Constant, LinearOutput, Network, Siren, Windows
+from pinnsiren.networks import MLP, Constant, LinearOutput, Network, Siren, Windows
 from pinnsiren.problem import Problem
 from pinnsiren.solvers.adam import Adam
 from pinnsiren.solvers.bands import Band, length_scales
+from pinnsiren.solvers.contest import Contest, Entry
+from pinnsiren.solvers.evolution import evolves
 from pinnsiren.solvers.gauss_newton import GaussNewton
 from pinnsiren.solvers.least_squares import SIZES, LeastSquares
 from pinnsiren.solvers.matrix_free import MatrixFree
 from pinnsiren.solvers.output_layer import BYTES
 from pinnsiren.solvers.sequence import Sequence
+from pinnsiren.solvers.slabs import TimeSlabs
 from pinnsiren.solvers.task import Best, Solver, Step, Task
-from pinnsiren.symbols import Field, Unknown
+from pinnsiren.symbols import Field, Time, Unknown
+
+Fields = tuple[Field, ...]
+Bounds = list[tuple[float, float]]
 
 GOOD_ENOUGH = 0.1  # of the problem's tolerance: an estimated error from least squares that needs no Gauss–Newton
-START_BAND = 6.0  # twice the first layer's band: from 30 it does not converge
-WIDTH, LAYERS = 32, 2  # of the network for Gauss–Newton: its steps cost the cube of about width²
+NEWTON_MEMORY = 3e8  # bytes for least squares on nonlinear problems, 1200 features: beyond, Gauss–Newton is faster
+WIDTH, LAYERS = 20, 3  # of networks for Gauss–Newton: 900 parameters, whose steps take a third of a second
+SLOW = 2.0  # of the first sine layer: frequencies rise where the residual asks, and from 6 or 30 often nothing converges
+CAUSAL = 10.0  # ε of the causal weights; fields and residuals are near 1 after balancing
 MOST_PARAMETERS = 4000  # for which a Gauss–Newton step takes seconds
 COPIES = 6  # of rows × features that a least-squares solve holds: jets, their scaled rows, the factorisation
 WINDOWED = 3  # dimensions up to which windows are affordable
@@ -29,7 +37,8 @@ WINDOWED = 3  # dimensions up to which windows are affordable
 @dataclass(frozen=True)
 class Automatic(Solver):
     """Least squares with chosen features; where their estimated error stays above ``good_enough`` of the problem's
-    tolerance, Gauss–Newton on all layers of a small SIREN.
+    tolerance, Gauss–Newton on all layers of a small network, the best of a contest; where its estimate stays above the
+    tolerance for a nonlinear evolution, least squares on slabs of time.
 
     Where data have more rows, or length scales more modes, than one dense network can follow: windows, for linear
     problems in up to three dimensions, and Adam on the SIREN paper's network for others.
@@ -51,25 +60,34 @@ class Automatic(Solver):
 
     def _dense(self, task: Task) -> Iterator[Step]:
         best = Best()
-        for step in LeastSquares().iterate(task):
-            step = replace(step, phase="automatic", note=f"least squares, {step.note}")
+        for step in self._stages(task, best):
+            step = replace(step, phase="automatic")
             best.update(step)
             yield step
+        best.restore()
+
+    def _stages(self, task: Task, best: Best) -> Iterator[Step]:
+        """Least squares, Gauss–Newton, slabs of time: the next where those before it are not good enough."""
+        nonlinear = not task.problem.is_linear
+        memory = min(task.memory_limit, NEWTON_MEMORY) if nonlinear else task.memory_limit
+        for step in LeastSquares().iterate(replace(task, memory_limit=memory)):
+            yield replace(step, note=f"least squares, {step.note}")
         share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
         enough = max(share * task.problem.tolerance, task.target)
         if best.step is None or best.step.measure <= enough:
             return
-        best.restore()
-        task.model = _siren(task, WIDTH, LAYERS, task.dtype or torch.float64)
-        for step in GaussNewton().iterate(task):
-            yield replace(step, phase="automatic", note=step.phase)
+        for step in Contest(entries(task)).iterate(task):
+            yield replace(step, note=f"{step.phase}, {step.note}")
+        if nonlinear and best.step.measure > task.problem.tolerance and evolves(task.problem):
+            for step in TimeSlabs().iterate(task):
+                yield replace(step, note=f"{step.phase}, {step.note}")
 
     def _for_many_rows(self, task: Task) -> Solver:
         problem = task.problem
         if (problem.is_linear and len(problem.coordinates) <= WINDOWED and len(groups(problem.carried)) == 1
                 and all(c.norm == "l2" for c in problem.constraints)):
             return MatrixFree()
-        task.model = _siren(task, 256, 4, task.dtype or torch.float32, omega0=30.0)
+        task.model = _paper(task)
         return Adam(batch=8192)
 
     def _for_network(self, model: Model) -> Solver:
@@ -96,17 +114,46 @@ def _modes(problem: Problem) -> float:
     return Band(tuple(scales.get(c, 1.0) for c in problem.coordinates)).modes
 
 
-def _siren(task: Task, width: int, layers: int, dtype: torch.dtype, omega0: float | None = None) -> Model:
-    """A SIREN for each group of fields; without ω0 one that starts slow: frequencies rise where the residual asks."""
-    box = task.problem.bounds
-    networks: dict[tuple[Field, ...], Network] = {}
+def entries(task: Task) -> list[Entry]:
+    """The small networks for Gauss–Newton, and its weights in time."""
+    dtype = task.dtype or torch.float64
+
+    def tanh(fields: Fields, box: Bounds, periodic: list[bool]) -> Network:
+        return MLP(len(box), len(fields), WIDTH, LAYERS, box=box, periodic=periodic, seed=task.seed, dtype=dtype,
+                   device=task.device)
+
+    def sines(fields: Fields, box: Bounds, periodic: list[bool]) -> Network:
+        return Siren(len(box), len(fields), WIDTH, LAYERS, omega0=[SLOW * len(box) / 2] + [1.0] * (LAYERS - 1), box=box,
+                     periodic=periodic, seed=task.seed, dtype=dtype, device=task.device)
+
+    found = [Entry("tanh", GaussNewton(), _model(task, tanh)), Entry("sines", GaussNewton(), _model(task, sines))]
+    if any(isinstance(c, Time) for c in task.problem.coordinates):
+        found.append(Entry("tanh, causal", GaussNewton(causal=CAUSAL), _model(task, tanh)))
+    return found
+
+
+def _paper(task: Task) -> Model:
+    """The SIREN paper's network, for first-order methods."""
+    def paper(fields: Fields, box: Bounds, periodic: list[bool]) -> Network:
+        return Siren(len(box), len(fields), 256, 4, omega0=30.0, box=box, periodic=periodic, seed=task.seed,
+                     dtype=task.dtype or torch.float32, device=task.device)
+
+    return _model(task, paper)
+
+
+def _model(task: Task, make: Callable[[Fields, Bounds, list[bool]], Network]) -> Model:
+    """A network for each group of fields, and a constant for each unknown scalar."""
+    bounds, periodic = task.problem.bounds, task.problem.periodic
+    networks: dict[Fields, Network] = {}
     for fields in groups(task.problem.carried):
         own = fields[0].coordinates
-        if not own:
-            networks[fields] = Constant(len(fields), [float(c.initial) for c in fields if isinstance(c, Unknown)],
-                                        dtype=dtype, device=task.device)
-            continue
-        slow = [START_BAND * len(own) / 2] + [1.0] * (layers - 1)  # the first layer's weights are U(±1/d)
-        networks[fields] = Siren(len(own), len(fields), width, layers, omega0=omega0 or slow, box=[box[c] for c in own],
-                                 seed=task.seed, dtype=dtype, device=task.device)
+        if own:
+            networks[fields] = make(fields, [bounds[c] for c in own], [c in periodic for c in own])
+        else:
+            networks[fields] = _constant(task, fields)
     return Model(networks)
+
+
+def _constant(task: Task, fields: Fields) -> Network:
+    values = [float(c.initial) for c in fields if isinstance(c, Unknown)]
+    return Constant(len(fields), values, dtype=task.dtype or torch.float64, device=task.device)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import sympy
 import torch
 from torch import Tensor
 
@@ -176,7 +177,8 @@ class _Correction:
     def estimate(self, scales: Mapping[str, float]) -> float:
         """Of the relative error of the fields: the largest of any field, so that a small one counts as much."""
         sizes = self._own_sizes()
-        rows = [left / (scales[name] * float((self.shares[name] * sizes).max())) for name, left in self.left.items()]
+        felt = {name: float((self.shares[name] * sizes).max()) or 1.0 for name in self.left}  # 0 where no field counts
+        rows = [left / (scales[name] * felt[name]) for name, left in self.left.items()]
         return float((self.smooth / sizes).max()) + math.sqrt(sum(x**2 for x in rows))
 
     def _own_sizes(self) -> Tensor:
@@ -191,14 +193,17 @@ class _Correction:
 
 def probe(residual: Residual) -> LastLayer:
     """The rows of slow features for a residual's equations at its points."""
-    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // 3)))
+    domains = [s.group.region.domain for s in residual.samples]
+    periodic = frozenset(c for d in domains if d is not None for c in d.periodic)
+    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // 3, periodic)))
 
 
-def _probe(model: Model, most: int) -> Model:
+def _probe(model: Model, most: int, periodic: frozenset[sympy.Symbol]) -> Model:
     """Slow features for each carrier of a model, on the box that its network knows or its inputs fill."""
     like = model.reference
     return Model({c.fields: Fourier(c.network.inputs, len(c.fields), max(1, min(PROBES, most)), PROBE_BAND,
-                                    box=_box(c.network), dtype=like.dtype, device=like.device)
+                                    periodic=[x in periodic for x in c.coordinates], box=_box(c.network), dtype=like.dtype,
+                                    device=like.device)
                   if c.coordinates else Constant(len(c.fields), dtype=like.dtype, device=like.device)
                   for c in model.carriers})
 

@@ -49,8 +49,8 @@ class Evolution:
             raise SolveError(f"{still[0]} does not depend on {times[0]}, so it must be found for all times at once; use "
                              "another solver, such as GaussNewton.")
         if not any(orders for _, orders in _starts(problem, times[0])):
-            raise SolveError(f"no equation inside the domain has a derivative with respect to {times[0]}, so nothing is carried "
-                             "from one time to the next; use another solver.")
+            raise SolveError(f"no equation inside the domain has a derivative with respect to {times[0]}, so nothing is "
+                             "carried from one time to the next; use another solver.")
         if any(_is_a(c.region, Final) for c in problem.constraints):
             raise SolveError("the problem has a condition at its final time, so it cannot be solved forwards in time alone.")
         lower, upper = problem.bounds[times[0]]
@@ -83,10 +83,11 @@ class Evolution:
         points = region.sample(STARTS * (len(region.coordinates) - 1)**2, seed=seed)
         for u, orders in _starts(self.problem, self.time):
             for order in range(orders):
-                column, name = Data(f"{u.name}_{order}"), f"{u.name}{'_' + order * self.time.name if order else ''} at the start"
+                name = f"{u.name}_{order * self.time.name}" if order else u.name
+                column = Data(f"given {name}")
                 values = self._values(start, u, order, points.values, region.coordinates)
                 given = PointSet(region.coordinates, points.values, data={column: values})
-                yield Equation(u.diff(self.time, order) if order else u, column, name).on(given)
+                yield Equation(u.diff(self.time, order) if order else u, column, f"{name} at the start").on(given)
 
     def _values(self, model: Model, u: Field, order: int, points: np.ndarray, names: Sequence[sympy.Symbol]) -> np.ndarray:
         carrier = next(c for c in model.carriers if u in c.fields)

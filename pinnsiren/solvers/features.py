@@ -105,13 +105,14 @@ class Features:
         return Model(networks)
 
     def _network(self, task: Task, band: Band, size: int, fields: tuple[Field, ...]) -> Fourier:
-        own, box, on_variety = fields[0].coordinates, self.problem.bounds, self.variety is not None and band.share > 0
+        own, box = fields[0].coordinates, self.problem.bounds
+        variety = self.variety if band.share else None
         widths = dict(zip(self.problem.coordinates, band.widths, strict=True))
         return Fourier(len(own), len(fields), 2 * size if self.mirror else size, [widths[c] for c in own],
                        interactions=None if band.interactions is None else min(band.interactions, len(own)),
                        periodic=[c in self.problem.periodic for c in own] if self.problem.periodic else None,
-                       variety=self.variety.terms if on_variety else None, along=self.variety.along if on_variety else None,
-                       share=band.share if on_variety else 1.0, mirror=self.mirror, box=[box[c] for c in own],
+                       variety=variety.terms if variety else None, along=variety.along if variety else None,
+                       share=band.share if variety else 1.0, mirror=self.mirror, box=[box[c] for c in own],
                        seed=task.seed + size, dtype=task.dtype or torch.float64, device=task.device)
 
     def _of_use(self, widths: tuple[float, ...]) -> tuple[float, ...]:
@@ -138,7 +139,7 @@ def twin(model: Model) -> Model | None:
 
 def _free(network: Fourier) -> Fourier:
     """Free features in the band that a network's frequencies fill."""
-    band = network.layers[0].weight.detach().abs().amax(dim=0).clamp_min(NARROWEST)
+    band = network.frequencies.abs().amax(dim=0).clamp_min(NARROWEST)
     like, centre, half = network.output.weight, network.centre, network.half_width
     box = torch.stack([centre - half, centre + half], dim=1)
     return Fourier(network.inputs, network.outputs, TWINS, band.tolist(), box=box, seed=network.seed, dtype=like.dtype,

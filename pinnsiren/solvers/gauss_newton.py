@@ -51,7 +51,7 @@ class GaussNewton(Solver):
     iterations: int = 1000
     rows_per_parameter: float = 3.0
     ratio: float = 0.1
-    patience: int = 40
+    patience: int = 80
     resample: bool = True
     adaptive: bool = True
     momentum: float = 0.0

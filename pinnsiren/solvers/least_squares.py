@@ -117,16 +117,18 @@ class LeastSquares(Solver):
     def _search(self, task: Task) -> Iterator[Trial]:
         """Trials over bands, cheap networks first; the better ones again with more features."""
         features = Features.of(task.problem)
-        families, best, last = [Family(share) for share in features.shares], None, SIZES[0] / 2
+        families, last = [Family(share) for share in features.shares], SIZES[0] / 2
+        best: Trial | None = None
         for size in self._sizes(task, features):
             if size in MANY and (best is None or best.estimate <= ENOUGH * task.problem.tolerance):
                 return
             latest = 0.0
             for family in _promising(families, size):
                 trials: list[Trial] = []
-                for best in self._level(task, features, self._pool(features, family, size), size, best=best, trials=trials):
+                for better in self._level(task, features, self._pool(features, family, size), size, best=best, trials=trials):
+                    best = better
                     yield best
-                if not trials or best is None or best.estimate <= self._goal(task, size):
+                if not trials or best is None or best.estimate <= (task.target if size < 2 * CHEAP else max(task.target, FINE)):
                     return
                 family.take(trials)
                 latest = max(latest, family.ranked[0].seconds)
@@ -150,7 +152,7 @@ class LeastSquares(Solver):
             if best is None or trial.estimate < best.estimate:
                 best = trial
                 yield trial
-            if trial.estimate <= self._goal(task, size):
+            if trial.estimate <= (task.target if size <= 2 * CHEAP else max(task.target, FINE)):
                 return
             if not waiting and size not in MANY and min(t.estimate for t in trials) < UNINFORMED:
                 leader = min(trials, key=lambda t: t.estimate)
@@ -160,10 +162,6 @@ class LeastSquares(Solver):
         """Whether another trial of this size fits into the time that is left."""
         slowest = max((t.seconds for t in trials), default=0.0)
         return task.seconds_left > 1.2 * slowest
-
-    def _goal(self, task: Task, size: int) -> float:
-        """The estimate at which to stop: costly networks do not go on to the last digits."""
-        return task.target if size < 2 * CHEAP else max(task.target, FINE)
 
     def _pool(self, features: Features, family: Family, size: int) -> list[Band]:
         """Bands to try with ``size`` features: all that it fits as long as nothing is known, then the best.

@@ -20,8 +20,8 @@ Scales = Mapping[sympy.Symbol, float]
 def unresolved(problem: Problem, points: int | Mapping[str, int] | None = None, model: Model | None = None) -> str | None:
     """A sentence with numbers where the waves of an equation are too short for the points or the network; None if not.
 
-    A wave of an operator a ∂_i² u + c u with ac > 0 has the angular frequency √(c/a) along x_i. It needs two points a wavelength
-    inside (unless all features satisfy the equation by themselves), and two features.
+    A wave of an operator a ∂_i² u + c u with ac > 0 has the angular frequency √(c/a) along x_i. It needs two points a
+    wavelength inside (unless all features satisfy the equation by themselves), and two features.
 
     Args:
         points: in all or by constraint name, as the user gave them; None for those that the solver chooses.
@@ -60,7 +60,7 @@ def _of_features(model: Model | None, scales: Scales) -> str | None:
         network, names = carrier.network, carrier.coordinates
         if not isinstance(network, Fourier) or not set(scales) <= set(names):
             continue
-        reach = network.layers[0].weight.detach().abs().amax(dim=0).tolist()
+        reach = network.frequencies.abs().amax(dim=0).tolist()
         for c, w in scales.items():
             if reach[names.index(c)] < 0.7 * w:  # a wave may run along other coordinates, but then not everywhere
                 return (f"the network's frequencies reach {reach[names.index(c)]:.3g} radians per half-width along {c}, the "

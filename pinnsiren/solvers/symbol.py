@@ -46,6 +46,11 @@ def variety_of(problem: Problem) -> Variety | None:
     return found if found.exists([PROBED] * len(names)) else None
 
 
+def satisfies_itself(problem: Problem) -> bool:
+    """Whether features can satisfy the equations inside by themselves: there is a variety, and there are no sources."""
+    return variety_of(problem) is not None and not has_sources(problem)
+
+
 def interior(problem: Problem) -> list[Constraint]:
     """The constraints on regions that fill their domains; point sets apart."""
     return [c for c in problem.constraints if c.region.domain is not None and c.region.dimension == len(c.region.coordinates)]

@@ -41,7 +41,7 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
 
     Args:
         solution: what :func:`solve` returned.
-        reference: ``Exact()``, ``FiniteDifference(order, cells)``, ``Chebyshev(nodes)``; what it leaves open is refined
+        reference: ``Exact()``, ``Tabulated(file)``, ``FiniteDifference(order, cells)``, …; what it leaves open is refined
             until it is finer than the solution. By default the exact solution if the problem has one, else the cheapest
             grid that is finer than the solution, else none: then the report has residuals only and is inconclusive.
         tolerance: the relative L2 error up to which the solution is confirmed; the problem's own by default.
@@ -53,7 +53,8 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
     tolerance = problem.tolerance if tolerance is None else tolerance
     if not tolerance > 0:
         raise ReferenceError(f"validate was given tolerance={tolerance}; expected a relative error > 0, such as 1e-3.")
-    inside, boundary = comparison_points(problem)
+    own = None if reference is None else reference.places(problem)  # a table may have values nowhere else
+    inside, boundary = comparison_points(problem) if own is None else (own, ())
     kinds = {f: null_space(problem.real, f.parts[0]) for f in problem.fields}
     found, why_none = _reference(solution, reference, inside, kinds)
     errors = {} if found is None else {f: _field_error(solution, f, found, kind=kinds[f], inside=inside, boundary=boundary)
@@ -69,7 +70,8 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
         expected = found.values(field, at)
         return np.asarray(expected + determined(values - expected, kinds[field], at))
 
-    pictures = pictures_of(problem, inside, solution=shown, reference=None if found is None else found.values)
+    pictures = pictures_of(problem, inside, solution=shown, reference=None if found is None else found.values,
+                           sliced=own is None)
     return Report(problem=problem, reference=None if found is None else found.description,
                   errors=errors, residuals=residuals, tolerance=tolerance, verdict=verdict, reason=reason,
                   pictures=pictures)

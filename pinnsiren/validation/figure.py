@@ -47,14 +47,14 @@ class Picture:
 
 
 def pictures_of(problem: Problem, scattered: Points, *,
-                solution: Values, reference: Values | None) -> tuple[Picture, ...]:
-    """One picture for each field and slice; scattered points where the problem has no domain to slice.
+                solution: Values, reference: Values | None, sliced: bool = True) -> tuple[Picture, ...]:
+    """One picture for each field and slice; scattered points where the problem has no domain to slice, or on demand.
     """
     regions = [problem.compared] if problem.compared is not None else [c.region for c in problem.constraints]
     domain = next((r.domain for r in regions if r.domain is not None), None)
     pictures = []
     for field in problem.fields:
-        for slice_ in [_scattered(scattered)] if domain is None or scattered.data else _slices(domain):
+        for slice_ in [_scattered(scattered)] if domain is None or scattered.data or not sliced else _slices(domain):
             found = slice_.values(solution, field)
             expected = None if reference is None else slice_.values(reference, field)
             for name, part in _parts(field).items():

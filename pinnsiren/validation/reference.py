@@ -50,6 +50,10 @@ class Reference(ABC):
     def cost(self, problem: Problem) -> float:
         """Rough seconds on one core of a reference with everything decided: the order in which references are tried."""
 
+    def places(self, problem: Problem) -> Points | None:
+        """Where it has values, if only there: a table of scattered points; None for everywhere."""
+        return None
+
     @abstractmethod
     def compute(self, problem: Problem, points: Points) -> ReferenceSolution:
         """The reference solution of a problem, with its error estimated at interior points.

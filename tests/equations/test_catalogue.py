@@ -1,4 +1,4 @@
-"""Every catalogue problem: it is sound, its exact solution satisfies it, references agree with that, a solve improves on zero."""
+"""Every catalogue problem: it is sound, its exact solution satisfies it, references agree, a solve improves on zero."""
 
 from functools import cache
 
@@ -104,7 +104,8 @@ def test_a_short_solve_improves_on_zero(name) -> None:
     solution = ps.solve(problem, max_time=4, progress=False)
     solved = formulate(problem, problem.ansatz if solution.settings["ansatz"] != "none" else None).problem
     zero = Model({fields: Fourier(len(fields[0].coordinates), len(fields), 8, 1.0, dtype=torch.float64)
-                  if fields[0].coordinates else Constant(len(fields), dtype=torch.float64) for fields in groups(solved.carried)})
+                  if fields[0].coordinates else Constant(len(fields), dtype=torch.float64)
+                  for fields in groups(solved.carried)})
     counts = {c.name: c.region.points or 400 for c in solved.constraints}
     residual = Residual.sampled(solved, zero, counts, seed=7)
     with torch.no_grad():

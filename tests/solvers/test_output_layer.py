@@ -130,7 +130,8 @@ def test_an_unknown_scalar_is_solved_for() -> None:
     problem = ps.Problem(ps.Equation(ps.laplacian(u), s * forcing).on(square.interior), ps.Equation(u, d).on(known),
                          ps.Equation(u, exact).on(square.boundary))
     model = Model({(u,): fourier((u,), 150, 5.0), (s,): Constant(1, 1.0, dtype=DOUBLE)})
-    residual = Residual.sampled(problem, model, {"interior": 400, "pointset": 50, "boundary": 120})
+    counts = dict(zip((c.name for c in problem.constraints), (400, 50, 120), strict=True))
+    residual = Residual.sampled(problem, model, counts)
     scales = OutputLayer(residual, 20, 1e-3, 4e9, np.inf).solve(None)
     assert model.networks[1].output.bias.item() == pytest.approx(3.5, rel=1e-6)
     assert judge(residual.resampled(9), scales)[0] < 1e-4

@@ -61,15 +61,21 @@ class Sample:
         """∂F/∂z: (n, len(z))."""
         if self.matrix is not None:
             return self.matrix
-        rows, columns, values = [np.empty(0, np.intp)], [np.empty(0, np.intp)], [np.empty(0)]
         slopes = self.slopes(self._instant(t) | self._jet(z))
-        for place, operator, slope in zip(self.places, self.operators, slopes, strict=True):
-            part = sparse.diags(slope.numpy()).dot(operator).tocoo()
-            rows.append(part.row)
-            columns.append(part.col + place)
-            values.append(part.data)
-        where = (np.concatenate(rows), np.concatenate(columns))
-        return sparse.csr_matrix((np.concatenate(values), where), shape=(self.value.count, len(z)))
+        rows, columns, weights = self._entries
+        values = weights * np.concatenate([np.empty(0), *(s.numpy() for s in slopes)])[rows]
+        return sparse.csr_matrix((values, (rows % max(1, self.value.count), columns)), shape=(self.value.count, len(z)))
+
+    @cached_property
+    def _entries(self) -> tuple[Index, Index, Array]:
+        """Rows, columns and weights of all operators' entries, one below the other; columns are those of z."""
+        rows, columns, weights = [np.empty(0, np.intp)], [np.empty(0, np.intp)], [np.empty(0)]
+        for i, (place, operator) in enumerate(zip(self.places, self.operators, strict=True)):
+            part = operator.tocoo()
+            rows.append(np.asarray(part.row + i * self.value.count, np.intp))
+            columns.append(np.asarray(part.col + place, np.intp))
+            weights.append(part.data)
+        return np.concatenate(rows), np.concatenate(columns), np.concatenate(weights)
 
     def _instant(self, t: float) -> dict[sympy.Symbol, torch.Tensor]:
         return {self.time: torch.tensor(t, dtype=torch.float64)}

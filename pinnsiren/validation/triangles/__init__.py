@@ -1,0 +1,1 @@
+"""What finite elements in the plane are made of: curves that bound a domain, triangles, weak forms, and their solution."""
