@@ -141,7 +141,8 @@ class Residual:
         """A random mini-batch: about ``size`` points in all, shared among the groups in proportion."""
         total = sum(s.count for s in self.samples)
         keep = [min(s.count, max(1, round(size * s.count / total))) for s in self.samples]
-        return self.selected([torch.randint(s.count, (k,), generator=generator) for s, k in zip(self.samples, keep, strict=True)])
+        return self.selected([torch.randint(s.count, (k,), generator=generator)
+                              for s, k in zip(self.samples, keep, strict=True)])
 
     def selected(self, chosen: Sequence[Tensor]) -> "Residual":
         """The same equations at some of the points: their row numbers for each sample."""

@@ -1,9 +1,11 @@
 """Whether an expression jumps within a region: looked at on both sides of where its cases meet."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
+from sympy.core.relational import Relational
 
 from pinnsiren.check.evaluation import evaluate
 from pinnsiren.errors import EquationError
@@ -25,20 +27,32 @@ def jumps(expression: sympy.Expr, region: "Region") -> bool:
     """
     if expression.has(sympy.floor, sympy.ceiling, sympy.frac, sympy.Mod):
         return True
-    gaps = {r.lhs - r.rhs for p in expression.atoms(sympy.Piecewise) for _, condition in p.args
-            for r in condition.atoms(sympy.core.relational.Relational)}
-    gaps |= {f.args[0] for f in expression.atoms(sympy.sign, sympy.Heaviside)}
     try:
-        return any(_jumps_across(gap, expression, region) for gap in gaps)
+        # each case distinction by itself first: they are small, and mostly continuous
+        suspects = [p for p in expression.atoms(sympy.Piecewise, sympy.sign, sympy.Heaviside) if _jumps_alone(p, region)]
+        return any(_jumps_across(gap, expression, region) for p in suspects for gap in _gaps(p))
     except EquationError:
         return True
 
 
+@lru_cache(maxsize=256)
+def _jumps_alone(part: sympy.Expr, region: "Region") -> bool:
+    return any(_jumps_across(gap, part, region) for gap in _gaps(part))
+
+
+def _gaps(part: sympy.Expr) -> set[sympy.Expr]:
+    """What is 0 where the cases of a Piecewise, sign or Heaviside meet."""
+    if not isinstance(part, sympy.Piecewise):
+        return {part.args[0]}
+    return {r.lhs - r.rhs for _, condition in part.args for r in condition.atoms(Relational)}
+
+
 def _jumps_across(gap: sympy.Expr, expression: sympy.Expr, region: "Region") -> bool:
     """Whether an expression differs on both sides of gap = 0, at points of it that Newton's method finds."""
-    points = region.sample(PROBES, seed=3).values
+    start = region.sample(PROBES, seed=3).values
     step = APART * float(np.ptp(region.bounds, axis=1).max())
     slopes = [sympy.diff(gap, c) for c in region.coordinates]
+    points = start
     for _ in range(NEWTON):
         gradient = np.stack([_at(s, points, region) for s in slopes], axis=1)
         square = (gradient**2).sum(axis=1)
@@ -46,11 +60,12 @@ def _jumps_across(gap: sympy.Expr, expression: sympy.Expr, region: "Region") -> 
             points = points - np.nan_to_num(_at(gap, points, region) / square)[:, None] * gradient
             normals = np.nan_to_num(gradient / np.sqrt(square)[:, None])
     there = (np.abs(_at(gap, points, region)) <= 1e-3 * step * np.sqrt(square)) & region.contains(points, step)
+    sides = [points[there] + s * normals[there] for s in (step, -step)]
     if not there.any():
         return False
-    above, below = (_at(expression, points[there] + s * normals[there], region) for s in (step, -step))
-    size = np.nanmax(np.abs(_at(expression, region.sample(PROBES, seed=3).values, region)), initial=0.0)
-    return bool((np.abs(above - below) > JUMP * max(size, float(np.nanmax(np.abs(above), initial=0.0)))).any())
+    values = _at(expression, np.concatenate([*sides, start]), region)
+    above, below, _ = np.split(values, [len(sides[0]), 2 * len(sides[0])])
+    return bool((np.abs(above - below) > JUMP * np.nanmax(np.abs(values))).any())
 
 
 def _at(expression: sympy.Expr, points: Array, region: "Region") -> Array:

@@ -20,7 +20,8 @@ NOISY = 5e-3  # relative L2 of a field that noisy data fix: well above what the 
 COARSE = 5e-2  # of a coefficient that they fix by their slope
 
 
-def measured(field: Field, exact: Mapping[Field, sympy.Expr], where: Region, *, count: int, noise: float, seed: int) -> PointSet:
+def measured(field: Field, exact: Mapping[Field, sympy.Expr], where: Region, *,
+             count: int, noise: float, seed: int) -> PointSet:
     """Values of a field at random places of a region, with errors, in a data column with the name "measured".
 
     Args:
@@ -65,7 +66,8 @@ def unknown_diffusivity(true: float = 0.1, noise: float = 0.01, count: int = 20_
     return Problem(Equation(u.diff(t), diffusivity * u.diff(x, 2), "heat").on(rod.interior),
                    Equation(u, 0, "ends").on(rod.boundary),
                    Equation(u, exact[u].subs(t, 0), "start").on(rod.initial),
-                   Equation(u, Data("measured"), "measurements").on(measured(u, exact, late, count=count, noise=noise, seed=seed)),
+                   Equation(u, Data("measured"), "measurements").on(
+                       measured(u, exact, late, count=count, noise=noise, seed=seed)),
                    name="unknown_diffusivity", exact={**exact, diffusivity: d}, tolerance=NOISY)
 
 

@@ -1,5 +1,7 @@
 """The default: what ``solve`` does when it is not told how. The rule is written down in ``docs/how-it-works.md``."""
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -13,11 +15,12 @@ from pinnsiren.solvers.bands import Band, length_scales
 from pinnsiren.solvers.contest import Contest, Entry
 from pinnsiren.solvers.evolution import evolves
 from pinnsiren.solvers.gauss_newton import GaussNewton
-from pinnsiren.solvers.least_squares import SIZES, LeastSquares
+from pinnsiren.solvers.least_squares import MANY, SIZES, LeastSquares
 from pinnsiren.solvers.matrix_free import MatrixFree
 from pinnsiren.solvers.output_layer import BYTES
 from pinnsiren.solvers.sequence import Sequence
 from pinnsiren.solvers.slabs import TimeSlabs
+from pinnsiren.solvers.symbol import satisfies_itself
 from pinnsiren.solvers.task import Best, Solver, Step, Task
 from pinnsiren.symbols import Field, Time, Unknown
 
@@ -25,7 +28,7 @@ Fields = tuple[Field, ...]
 Bounds = list[tuple[float, float]]
 
 GOOD_ENOUGH = 0.1  # of the problem's tolerance: an estimated error from least squares that needs no Gauss–Newton
-NEWTON_MEMORY = 3e8  # bytes for least squares on nonlinear problems, 1200 features: beyond, Gauss–Newton is faster
+NEWTON_FEATURES = 1200  # of least squares for nonlinear evolution: beyond, Gauss–Newton is faster
 WIDTH, LAYERS = 20, 3  # of networks for Gauss–Newton: 900 parameters, whose steps take a third of a second
 SLOW = 2.0  # of the first sine layer: frequencies rise where the residual asks, and from 6 or 30 often nothing converges
 CAUSAL = 10.0  # ε of the causal weights; fields and residuals are near 1 after balancing
@@ -68,17 +71,18 @@ class Automatic(Solver):
 
     def _stages(self, task: Task, best: Best) -> Iterator[Step]:
         """Least squares, Gauss–Newton, slabs of time: the next where those before it are not good enough."""
-        nonlinear = not task.problem.is_linear
-        memory = min(task.memory_limit, NEWTON_MEMORY) if nonlinear else task.memory_limit
-        for step in LeastSquares().iterate(replace(task, memory_limit=memory)):
+        marched = not task.problem.is_linear and evolves(task.problem)
+        half = task.deadline if math.isinf(task.deadline) else time.monotonic() + task.seconds_left / 2
+        first = LeastSquares(most_features=NEWTON_FEATURES) if marched else LeastSquares()
+        for step in first.iterate(replace(task, deadline=half)):
             yield replace(step, note=f"least squares, {step.note}")
         share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
         enough = max(share * task.problem.tolerance, task.target)
         if best.step is None or best.step.measure <= enough:
             return
-        for step in Contest(entries(task)).iterate(task):
+        for step in Contest(entries(task)).iterate(replace(task, target=enough)):
             yield replace(step, note=f"{step.phase}, {step.note}")
-        if nonlinear and best.step.measure > task.problem.tolerance and evolves(task.problem):
+        if marched and best.step.measure > task.problem.tolerance:
             for step in TimeSlabs().iterate(task):
                 yield replace(step, note=f"{step.phase}, {step.note}")
 
@@ -103,13 +107,17 @@ class Automatic(Solver):
 def _is_dense(task: Task) -> bool:
     """Whether a dense network can follow the problem: its data fit beside the most features, and its scales need no more."""
     rows = sum((c.region.points or 0) * len(c.residuals) for c in task.problem.constraints)
-    return rows * SIZES[-1] * COPIES * BYTES <= task.memory_limit and _modes(task.problem) <= SIZES[-1]
+    most = MANY[0] if task.problem.is_linear else SIZES[-1]
+    return rows * SIZES[-1] * COPIES * BYTES <= task.memory_limit and _modes(task.problem) <= most
 
 
 def _modes(problem: Problem) -> float:
-    """How many sines the problem's own length scales need; 1 in dimensions where nothing is affordable anyway."""
+    """How many sines the problem's own length scales need.
+
+    1 in dimensions where nothing is affordable anyway, and where sines satisfy the equations by themselves: few suffice.
+    """
     scales = length_scales(problem)
-    if len(problem.coordinates) > WINDOWED or not scales:
+    if len(problem.coordinates) > WINDOWED or not scales or satisfies_itself(problem):
         return 1.0
     return Band(tuple(scales.get(c, 1.0) for c in problem.coordinates)).modes
 

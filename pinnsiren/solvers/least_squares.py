@@ -99,6 +99,7 @@ class LeastSquares(Solver):
     Args:
         newton_steps: at most so many for each network; a linear problem takes one.
         tolerance: Newton ends when an iteration changes the residual by less than this share.
+        most_features: networks are grown to at most so many for each field.
 
     Reference: Igelnik & Pao, IEEE Trans. Neural Networks 6 (1995), random features; the rule for the band and the
     number of features is described in ``docs/how-it-works.md``.
@@ -106,6 +107,7 @@ class LeastSquares(Solver):
 
     newton_steps: int = 20
     tolerance: float = 1e-3
+    most_features: int = MANY[-1]
 
     def iterate(self, task: Task) -> Iterator[Step]:
         best = None
@@ -190,7 +192,7 @@ class LeastSquares(Solver):
             yield from [s for s in (*SMALL_SIZES, *SIZES) if s <= most] or [max(1, int(most))]
             return
         many = task.problem.is_linear and all(c.norm == "l2" for c in task.problem.constraints)
-        for size in (*SIZES, *(MANY if many else ())):
+        for size in (s for s in (*SIZES, *(MANY if many else ())) if s <= self.most_features):
             points = task.counts(int(ROWS_PER_FEATURE * size))
             needed = dense_bytes(task.problem, points, size)
             if size in MANY or (many and needed > task.memory_limit):

@@ -19,7 +19,7 @@ from pinnsiren.solvers.task import Best, Solver, Step, Task
 
 SHORTEST = 64  # slabs at most: shorter ones cost more than they gain
 STRICT = 0.01  # of its share of the error that each slab aims at, since errors of early slabs grow later
-MEMORY = 4e8  # bytes for a slab's matrices where its length is free: 1200 features; a shorter slab is cheaper than more
+FEATURES = 1200  # at most, where the length is free: a shorter slab is cheaper than more of them
 CHECKS = 2000  # points at which the whole is looked at
 
 
@@ -117,9 +117,9 @@ class TimeSlabs(Solver):
         problem = evolution.between(*ends, start=start, seed=task.seed + len(done))
         share = min(1.0, 2 * (ends[1] - ends[0]) / (evolution.upper - ends[0]))
         inner = replace(task, problem=problem, model=_copied(task, start), target=target,
-                        deadline=time.monotonic() + share * task.seconds_left if math.isfinite(task.deadline) else math.inf,
-                        memory_limit=task.memory_limit if self.count else min(task.memory_limit, MEMORY))
-        for step in (self.solver or LeastSquares()).iterate(inner):
+                        deadline=time.monotonic() + share * task.seconds_left if math.isfinite(task.deadline) else math.inf)
+        default = LeastSquares() if self.count else LeastSquares(most_features=FEATURES)
+        for step in (self.solver or default).iterate(inner):
             yield step
             if inner.seconds_left < 0:
                 return

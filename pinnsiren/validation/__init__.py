@@ -9,5 +9,5 @@ from pinnsiren.validation.reference import Reference, ReferenceSolution
 from pinnsiren.validation.report import FieldError, Report, Verdict
 from pinnsiren.validation.tabulated import Tabulated
 
-__all__ = ["Chebyshev", "Exact", "FastSweeping", "FieldError", "FiniteDifference", "FiniteElements", "Leapfrog", "MethodOfLines", "Reference",
-           "ReferenceSolution", "Report", "SpectralLines", "Tabulated", "Verdict", "validate"]
+__all__ = ["Chebyshev", "Exact", "FastSweeping", "FieldError", "FiniteDifference", "FiniteElements", "Leapfrog",
+           "MethodOfLines", "Reference", "ReferenceSolution", "Report", "SpectralLines", "Tabulated", "Verdict", "validate"]

@@ -13,8 +13,8 @@ from pinnsiren.domains.region import Region
 from pinnsiren.partials import Partial, linearise
 from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Normal
-from pinnsiren.validation.finite_difference.grid import Face, TensorGrid
-from pinnsiren.validation.finite_difference.matching import Claim, Index, Mask, assigned, candidates
+from pinnsiren.validation.finite_difference.grid import TensorGrid
+from pinnsiren.validation.finite_difference.matching import Candidate, Claim, Index, Mask, assigned, candidates
 from pinnsiren.validation.finite_difference.stencils import Array
 
 ON_BOUNDARY = 1e-9  # of the domain's size: nodes lie on faces to rounding
@@ -54,7 +54,7 @@ class Block:
     """One equation at the nodes where it is used.
 
     Attributes:
-        nodes: (n,) indices into the grid's nodes.
+        nodes: (n,) where it is evaluated, indices into the grid's nodes.
         rows: (n,) places in the system: slot · N + node, the slot being the field that the equation is matched with.
         columns: coordinates and normals at these nodes, (n,) float64.
         operators: the rows (n, N) of each partial's differentiation matrix.
@@ -132,11 +132,11 @@ def discretise(problem: Problem, equations: Sequence[RowEquation], grid: TensorG
     Raises:
         ReferenceError: a node has too few or too many equations; the message names the place.
     """
-    found = [(e, c) for e in equations for c in candidates(_claim(e, problem), _contained(e, problem, grid), grid)]
+    found = [(e, c) for e in equations for c in candidates(_claim(e, problem), _contained(e, problem, grid), grid, inward=True)]
     slots = assigned([c for _, c in found], problem.fields, grid, coordinates=problem.coordinates)
     needed = {_orders(p, problem) for e in equations for p in e.partials}
     matrices = {orders: grid.partial(orders, accuracy) for orders in needed}
-    blocks = [_block(e, c.face, slot, problem=problem, grid=grid, matrices=matrices)
+    blocks = [_block(e, c, slot, problem=problem, grid=grid, matrices=matrices)
               for (e, c), slot in zip(found, slots, strict=True) if (slot >= 0).any()]
     return System(grid, problem.fields, tuple(blocks))
 
@@ -162,13 +162,14 @@ def _orders(partial: Partial, problem: Problem) -> tuple[int, ...]:
     return tuple(partial.orders[partial.field.coordinates.index(c)] for c in problem.coordinates)
 
 
-def _block(equation: RowEquation, face: Face | None, slot: Index, *, problem: Problem, grid: TensorGrid,
+def _block(equation: RowEquation, used: Candidate, slot: Index, *, problem: Problem, grid: TensorGrid,
            matrices: Mapping[tuple[int, ...], sparse.csr_matrix]) -> Block:
-    nodes = np.flatnonzero(slot >= 0)
+    places, face = np.flatnonzero(slot >= 0), used.face
+    nodes = places + used.offset
     columns: dict[sympy.Symbol, torch.Tensor] = {}
     for i, c in enumerate(problem.coordinates):
         columns[c] = torch.from_numpy(grid.nodes[nodes, i].copy())
         if face is not None:
             columns[Normal(c)] = torch.full((len(nodes),), float(face.normal(grid.dimension)[i]), dtype=torch.float64)
     operators = {p: matrices[_orders(p, problem)][nodes] for p in equation.partials}
-    return Block(equation, nodes, slot[nodes] * len(grid) + nodes, columns, operators)
+    return Block(equation, nodes, slot[places] * len(grid) + places, columns, operators)

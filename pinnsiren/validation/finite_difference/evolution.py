@@ -74,7 +74,8 @@ class MethodOfLines(Reference):
 
     def cost(self, problem: Problem) -> float:
         order, cells = self._decided()
-        return 0.5 + 2e-4 * cells + 5e-7 * order * cells * nodes_of(problem, cells + 1)
+        count = nodes_of(problem, cells + 1)
+        return 0.5 + (2e-3 * count if len(problem.coordinates) == 2 else 5e-7 * order * cells * count)
 
     def compute(self, problem: Problem, points: Points) -> ReferenceSolution:
         """Step on grids with cells, cells/2 and cells/4, the coarser ones with larger tolerances."""
@@ -121,7 +122,7 @@ class SpectralLines(Reference):
 
     def cost(self, problem: Problem) -> float:
         count = nodes_of(problem, self._decided())
-        return 0.5 + 2e-5 * count**2
+        return 0.5 + 5e-3 * count + 2e-6 * count**2
 
     def compute(self, problem: Problem, points: Points) -> ReferenceSolution:
         """Step on grids with n, 3n/4 and 9n/16 nodes, the coarser ones with larger tolerances."""

@@ -76,6 +76,12 @@ class TensorGrid:
         mask: npt.NDArray[np.bool_] = index == (last if face.upper else 0)
         return mask
 
+    def next_to(self, face: Face) -> npt.NDArray[np.bool_]:
+        """(N,) which nodes are the first ones inside a face."""
+        last = self.shape[face.axis] - 1
+        mask: npt.NDArray[np.bool_] = np.indices(self.shape)[face.axis].ravel() == (last - 1 if face.upper else 1)
+        return mask
+
     def partial(self, orders: tuple[int, ...], accuracy: int | None = None) -> sparse.csr_matrix:
         """∂^α as an (N, N) matrix: the Kronecker product of one-dimensional derivatives, one order for each axis."""
         matrices = [axis.derivative(k, accuracy) for axis, k in zip(self.axes, orders, strict=True)]

@@ -85,7 +85,8 @@ class Leapfrog(Reference):
 
     def cost(self, problem: Problem) -> float:
         order, cells = self._decided()
-        return 0.5 + 2e-4 * cells + 1e-7 * order * cells * nodes_of(problem, cells + 1)
+        count = nodes_of(problem, cells + 1)
+        return 0.5 + (2e-3 * count if len(problem.coordinates) == 2 else 3e-7 * order * cells * count)
 
     def compute(self, problem: Problem, points: Points) -> ReferenceSolution:
         """Step on grids with cells, cells/2 and cells/4, each with its own time step."""

@@ -1,6 +1,6 @@
 """Quadratic finite elements: a weak form on curved triangles, solved by Newton's method, and evaluated at any points."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -115,10 +115,11 @@ def solved(form: WeakForm, on: Elements, *, free_constant: bool) -> tuple[Array,
             return u, missing
         matrix, right = jacobian[rest][:, rest], residual
         if free_constant:
-            border = sparse.csc_matrix(mean[:, None])
-            matrix, right = sparse.bmat([[matrix, border], [border.T, None]]), np.append(residual, mean @ u)
+            border: Any = sparse.csr_matrix(mean[:, None])
+            matrix = sparse.bmat([[matrix, border], [border.T, None]])
+            right = np.append(residual, _mean(on) @ u)
         step = sparse_lu(matrix.tocsc())(-right)
-        missing = float(step[-1]) if free_constant else 0.0
+        missing += float(step[-1]) if free_constant else 0.0
         for share in 0.5 ** np.arange(HALVINGS):
             moved = u.copy()
             moved[rest] += share * step[:len(rest)]
@@ -159,7 +160,7 @@ def _assembled(form: WeakForm, on: Elements, u: Array) -> tuple[Array, sparse.cs
 
     here = on.basis.interpolate(u)
     ux, uy = here.grad
-    columns = _columns(form, on.basis.global_coordinates().value, None) | _jet(form, (here.value, ux, uy))
+    columns = _columns(form, np.asarray(on.basis.global_coordinates()), None) | _jet(form, (np.asarray(here), ux, uy))
     a, b, c, d0, d1, g, gu, gx, gy = _shaped(form.program, columns, ux.shape)
     flux = (a * ux + b * uy, b * ux + c * uy)
     source = g - d0 * ux - d1 * uy
@@ -176,7 +177,7 @@ def _assembled(form: WeakForm, on: Elements, u: Array) -> tuple[Array, sparse.cs
             vector, matrix = _boundary(form, condition, part, u)
             residual, jacobian = residual + vector, jacobian + matrix
     if not np.isfinite(residual).all() or not np.isfinite(jacobian.data).all():
-        raise ReferenceError("the equations have values that are not finite in the domain. Give problem.exact, or rewrite them.")
+        raise ReferenceError("the equations have values that are not finite inside; rewrite them, or give problem.exact.")
     return residual, jacobian
 
 
@@ -184,11 +185,11 @@ def _boundary(form: WeakForm, condition: Condition, part: Any, u: Array) -> tupl
     """∮ n·A∇u v = ∮ −λ B₀ v on a part of the boundary, and its derivative."""
     import skfem
 
-    here, normals = part.interpolate(u), part.normals
-    at = part.global_coordinates().value
-    columns = _columns(form, at, normals) | _jet(form, (here.value, *here.grad))
-    a, b, c = _shaped(form.program, columns, here.value.shape)[:3]
-    b1x, b1y, b0, b0u = _shaped(condition.program, columns, here.value.shape)
+    here, normals = part.interpolate(u), np.asarray(part.normals)
+    at = np.asarray(part.global_coordinates())
+    columns = _columns(form, at, normals) | _jet(form, (np.asarray(here), *here.grad))
+    a, b, c = _shaped(form.program, columns, at.shape[1:])[:3]
+    b1x, b1y, b0, b0u = _shaped(condition.program, columns, at.shape[1:])
     conormal = (a * normals[0] + b * normals[1], b * normals[0] + c * normals[1])
     ratio = (conormal[0] * b1x + conormal[1] * b1y) / (b1x**2 + b1y**2)
     return (skfem.asm(skfem.LinearForm(lambda v, w: -ratio * b0 * v), part),

@@ -89,7 +89,8 @@ def unfit(problem: Problem) -> str | None:
     if len(problem.carried) != 1 or set(problem.carried[0].coordinates) != set(domain.coordinates):
         return f"finite elements here solve for one real field of all coordinates, and the problem has {problem.fields}"
     inside = [c for c in problem.constraints if _is_inside(c)]
-    if len(inside) != 1 or not isinstance(inside[0].region, Interior) or any(len(c.residuals) != 1 for c in problem.constraints):
+    scalar = all(len(c.residuals) == 1 for c in problem.constraints)
+    if len(inside) != 1 or not isinstance(inside[0].region, Interior) or not scalar:
         return "finite elements need one scalar equation on all of the interior, and scalar conditions on the boundary"
     reason = _unfit_inside(inside[0], domain)
     return reason or next((r for c in problem.constraints if c not in inside if (r := _unfit_condition(c, inside[0]))), None)
