@@ -105,6 +105,9 @@ ALGEBRA = {"Add", "Mul", "Pow", "ITE", "StrictLessThan", "LessThan", "StrictGrea
            "Unequality", "Not", "And", "Or"}
 
 
+MOST_TERMS = 100_000  # of a sum: more take minutes at every evaluation
+
+
 @dataclass(frozen=True)
 class Instruction:
     """One operation on earlier values; arguments are places in the list of values."""
@@ -270,6 +273,8 @@ def _series(node: sympy.Sum) -> tuple[Operation, tuple[sympy.Symbol, ...]]:
         raise EquationError(f"the sum {node} has other limits than two whole numbers for one index; "
                             "write sympy.Sum(term, (n, 1, 100)).")
     index, first, last = node.limits[0]
+    if last - first >= MOST_TERMS:
+        raise EquationError(f"the sum {node} has {last - first + 1} terms; at most {MOST_TERMS} are added up one by one.")
     term = compile_expressions([node.function])
     symbols = tuple(s for s in term.symbols if s != index)
 

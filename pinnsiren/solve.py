@@ -22,6 +22,7 @@ from pinnsiren.problem import Problem
 from pinnsiren.solution import Code, Estimate, History, Solution, Status, environment, require_fields
 from pinnsiren.solvers.automatic import Automatic
 from pinnsiren.solvers.identification import identified
+from pinnsiren.solvers.resolution import unresolved
 from pinnsiren.solvers.symbol import satisfies_itself
 from pinnsiren.solvers.task import Best, Solver, Step, Task
 from pinnsiren.symbols import Field, Unknown
@@ -73,6 +74,9 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
     formulation = formulate(problem, used)
     solved = formulation.problem
     model = None if network is None else _model(formulation, problem, network, place, dtype or solver.dtype)
+    coarse = unresolved(solved, points, model)
+    if coarse:
+        warnings.warn(coarse, ProblemWarning, stacklevel=2)
     start = time.monotonic()
     task = Task(solved, model, points, seed, place, dtype, target, start + (max_time or math.inf), memory_limit)
     with _Watch(problem, start, progress) as watch:

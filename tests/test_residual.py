@@ -112,11 +112,11 @@ class _Plain(torch.nn.Module):
 def test_loss_is_half_the_weighted_mean_square() -> None:
     residual = residual_of(LINEAR)
     r = residual()
-    assert list(residual.blocks) == ["interior", "x = 2", "y = 0", "pointset"]
+    assert list(residual.blocks) == ["interior", "x = 2", "y = 0", "points"]
     assert residual.rows == 12 + 12 + 12 + 14 == len(r)
     torch.testing.assert_close(residual.loss, 0.5 * (r @ r))
     rms = residual.root_mean_squares(r)
-    expected = 0.5 * (3.0 * rms["interior"] ** 2 + rms["x = 2"] ** 2 + rms["y = 0"] ** 2 + 0.5 * 2 * rms["pointset"] ** 2)
+    expected = 0.5 * (3.0 * rms["interior"] ** 2 + rms["x = 2"] ** 2 + rms["y = 0"] ** 2 + 0.5 * 2 * rms["points"] ** 2)
     assert float(residual.loss.detach()) == pytest.approx(expected, rel=1e-12)
 
 

@@ -149,7 +149,7 @@ def test_networks_can_be_given_by_field() -> None:
     ({"device": "cuda:99"}, "is not there"),
     ({"device": "toaster"}, "is not there"),
     ({"max_time": 0}, "give seconds > 0"),
-    ({"network": {v: ps.Siren(2, 1, 4, 1)}}, "no network carries u"),
+    ({"network": {v: ps.Siren(2, 1, 4, 1)}}, "no field of the problem"),
     ({"network": "siren"}, "expected a Siren"),
     ({"network": ps.Siren(2, 2, 4, 1)}, "2 outputs"),
     ({"network": torch.nn.Linear(2, 3)}, r"maps .* expected"),
@@ -167,7 +167,8 @@ def test_what_is_no_problem_is_refused() -> None:
 
 def test_warnings_of_check_are_shown() -> None:
     problem = ps.Problem(ps.Equation(ps.laplacian(u), 0).on(square.interior), ps.Equation(u, 0).on(square.face(x, -1)),
-                         ps.Equation(u, 1).on(square.face(y, -1)))
+                         ps.Equation(u, 1).on(square.face(y, -1)),
+                         ps.Equation(ps.normal_derivative(u), 0).on(square.boundary.where((x > -1) & (y > -1))))
     with pytest.warns(ps.ProblemWarning, match="x = -1, y = -1"):
         ps.solve(problem, small(), Scripted(1.0), progress=False)
 

@@ -2,10 +2,12 @@
 
 A point source has T ≈ r/v near it, so that its problems are solved for N in T = T₀(1 + N), T₀ = r/v(source). Signed distances
 φ have |∇φ| = 1, φ = 0 and ∂φ/∂n = 1 on a surface; they are smooth only so far as no two places of the surface are nearest, so
-their problems end before that.
+their problems end before that. Where waves leave the domain nothing is given, and the equation is put on the boundary too:
+points inside alone leave a fit free in the corners.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import matplotlib.cbook
@@ -19,7 +21,7 @@ from pinnsiren.domains import Box, Disc, Domain, PointSet, Polygon
 from pinnsiren.domains.implicit import Region
 from pinnsiren.errors import ProblemError
 from pinnsiren.gridded import Gridded
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Constraint, Equation, Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, grad, normal_derivative
 
 Array = NDArray[np.float64]
@@ -103,7 +105,7 @@ def eikonal_distance_polygon(start: float = 0.15) -> Problem:
     around = _square() - fat
     rim = around.boundary.where((abs(x) < 1) & (abs(y) < 1))
     return Problem(
-        Equation(_slope(phi), 1, name="eikonal").on(around.interior), Equation(phi, _exact(start), name="start").on(rim),
+        *_closed(Equation(_slope(phi), 1, name="eikonal"), around), Equation(phi, _exact(start), name="start").on(rim),
         Equation(normal_derivative(phi), -1, name="slope").on(rim), name="eikonal_distance_polygon",
         exact={phi: _beyond(x, y, [tuple(map(_exact, v)) for v in VERTICES])}, tolerance=KINKS,
         # Newton's method needs a slope to start from
@@ -130,7 +132,7 @@ def eikonal_distance_3d(shape: Literal["torus", "sphere"] = "torus", width: floa
     shell = Region((square - radius**2 * (1 + w**2)) ** 2 <= (2 * w * radius**2) ** 2, box)
     surface, phi = Region(square <= radius**2, box).boundary, Field("phi", x, y, z)
     return Problem(
-        Equation(_slope(phi), 1, name="eikonal").on(shell.interior), Equation(phi, 0, name="surface").on(surface),
+        *_closed(Equation(_slope(phi), 1, name="eikonal"), shell), Equation(phi, 0, name="surface").on(surface),
         Equation(normal_derivative(phi), 1, name="slope").on(surface), name="eikonal_distance_3d",
         exact={phi: sympy.sqrt(square) - radius}, tolerance=KINKS,
         ansatz=_grown(phi, (square - radius**2) / (2 * radius), "surface"))
@@ -145,9 +147,14 @@ def _from_point(domain: Domain, source: Mapping[sympy.Symbol, float], speed: Any
         raise ProblemError(f"{name} has its source at {dict(source)}; expected a place in the domain: {ranges}.")
     arrival = Field("T", *source)
     return Problem(
-        Equation(_slope(arrival) * speed**2, 1, name="eikonal").on(domain.interior),
+        *_closed(Equation(_slope(arrival) * speed**2, 1, name="eikonal"), domain),
         Equation(arrival, 0, name="source").on(PointSet(tuple(source), place)), name=name,
         exact=None if exact is None else {arrival: exact}, ansatz=factored(arrival, source, speed, ("source",)), **more)
+
+
+def _closed(equation: Equation, domain: Domain) -> tuple[Constraint, Constraint]:
+    """An equation inside a domain and on its boundary."""
+    return equation.on(domain.interior), replace(equation, name=f"{equation.name} on the boundary").on(domain.boundary)
 
 
 def _slope(field: Field) -> sympy.Expr:

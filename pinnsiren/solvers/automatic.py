@@ -67,24 +67,22 @@ class Automatic(Solver):
             step = replace(step, phase="automatic")
             best.update(step)
             yield step
-        best.restore()
 
     def _stages(self, task: Task, best: Best) -> Iterator[Step]:
-        """Least squares, Gauss–Newton, slabs of time: the next where those before it are not good enough."""
-        marched = not task.problem.is_linear and evolves(task.problem)
-        half = task.deadline if math.isinf(task.deadline) else time.monotonic() + task.seconds_left / 2
-        first = LeastSquares(most_features=NEWTON_FEATURES) if marched else LeastSquares()
-        for step in first.iterate(replace(task, deadline=half)):
-            yield replace(step, note=f"least squares, {step.note}")
+        """Least squares, then Gauss–Newton or slabs of time: the next where those before it are not good enough."""
+        linear, marches = task.problem.is_linear, evolves(task.problem)
         share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
         enough = max(share * task.problem.tolerance, task.target)
-        if best.step is None or best.step.measure <= enough:
-            return
-        for step in Contest(entries(task)).iterate(replace(task, target=enough)):
-            yield replace(step, note=f"{step.phase}, {step.note}")
-        if marched and best.step.measure > task.problem.tolerance:
-            for step in TimeSlabs().iterate(task):
-                yield replace(step, note=f"{step.phase}, {step.note}")
+        learn: tuple[Solver, Task] = Contest(entries(task)), replace(task, target=enough)
+        march: tuple[Solver, Task] = TimeSlabs(), task
+        first = LeastSquares(most_features=NEWTON_FEATURES) if marches and not linear else LeastSquares()
+        half = task.deadline if math.isinf(task.deadline) else time.monotonic() + task.seconds_left / 2
+        yield from _named(first, replace(task, deadline=half))
+        followers = [learn] if not marches else [march, learn] if linear else [learn, march]
+        for (solver, own), wanted in zip(followers, (enough, task.problem.tolerance), strict=False):
+            if best.step is None or best.step.measure <= wanted:
+                return
+            yield from _named(solver, own)
 
     def _for_many_rows(self, task: Task) -> Solver:
         problem = task.problem
@@ -102,6 +100,12 @@ class Automatic(Solver):
         if all(isinstance(c.network, LinearOutput) for c in model.carriers):
             return Sequence(LeastSquares(), GaussNewton())
         return GaussNewton()
+
+
+def _named(solver: Solver, task: Task) -> Iterator[Step]:
+    """A solver's steps, each with a note that says whose it is."""
+    for step in solver.iterate(task):
+        yield replace(step, note=", ".join(filter(None, (step.phase, step.note))))
 
 
 def _is_dense(task: Task) -> bool:

@@ -128,7 +128,8 @@ def _of_waves(residual: sympy.Expr, points: Points) -> Scales:
     for value in (p for p in coefficients if p.order == 0):
         for p, a in coefficients.items():
             if p.field == value.field and p.order == 2 and max(p.orders) == 2:
-                ratio = evaluate(coefficients[value] / a, columns)
+                with np.errstate(all="ignore"):  # a may vanish, as where a field is switched off
+                    ratio = np.nan_to_num(evaluate(coefficients[value], columns) / evaluate(a, columns), posinf=0.0, neginf=0.0)
                 symbol = p.field.coordinates[p.orders.index(2)]
                 found[symbol] = float(np.sqrt(max(float(np.max(ratio)), 0.0)))
     return found

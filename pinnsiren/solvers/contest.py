@@ -1,7 +1,8 @@
 """A contest: several networks or solvers begin, and the one that gets furthest goes on."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from pinnsiren.errors import SolveError
@@ -59,7 +60,7 @@ class Contest(Solver):
 class _Run:
     name: str
     steps: Iterator[Step]
-    lowest: float = field(default=float("inf"))
+    lowest: float = math.inf
 
     def take(self, most: int | None) -> Iterator[Step]:
         """Its next steps, at most so many; none once it has ended."""

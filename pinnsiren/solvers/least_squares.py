@@ -121,8 +121,11 @@ class LeastSquares(Solver):
         features = Features.of(task.problem)
         families, last = [Family(share) for share in features.shares], SIZES[0] / 2
         best: Trial | None = None
+        latest = 0.0
         for size in self._sizes(task, features):
-            if size in MANY and (best is None or best.estimate <= ENOUGH * task.problem.tolerance):
+            if task.seconds_left < (size / last) ** 3 * latest:  # what the factorisation will take
+                return
+            if best is not None and best.estimate <= ENOUGH * task.problem.tolerance and not self._is_dense(task, size):
                 return
             latest = 0.0
             for family in _promising(families, size):
@@ -134,8 +137,8 @@ class LeastSquares(Solver):
                     return
                 family.take(trials)
                 latest = max(latest, family.ranked[0].seconds)
-            families = [f for f in families if not f.has_stalled(size / last)]
-            if not families or task.seconds_left < 8 * latest:
+            families = [f for f in families if not f.has_stalled(size / last) and f.expected < BEHIND * best.estimate]
+            if not families:
                 return
             last = size
 
@@ -191,14 +194,16 @@ class LeastSquares(Solver):
             most = sum((n or 0) * k for n, k in sets) / (ROWS_PER_FEATURE * len(task.problem.carried))
             yield from [s for s in (*SMALL_SIZES, *SIZES) if s <= most] or [max(1, int(most))]
             return
-        many = task.problem.is_linear and all(c.norm == "l2" for c in task.problem.constraints)
-        for size in (s for s in (*SIZES, *(MANY if many else ())) if s <= self.most_features):
-            points = task.counts(int(ROWS_PER_FEATURE * size))
-            needed = dense_bytes(task.problem, points, size)
-            if size in MANY or (many and needed > task.memory_limit):
-                needed = gram_bytes(task.problem, size)
-            if size == SIZES[0] or needed <= task.memory_limit:
+        in_pieces = task.problem.is_linear and all(c.norm == "l2" for c in task.problem.constraints)
+        for size in (s for s in (*SIZES, *(MANY if in_pieces else ())) if s <= self.most_features):
+            held = gram_bytes(task.problem, size) <= task.memory_limit if in_pieces else self._is_dense(task, size)
+            if size == SIZES[0] or held:
                 yield size
+
+    def _is_dense(self, task: Task, size: int) -> bool:
+        """Whether the rows of so many features fit into memory, and are factorised themselves."""
+        points = task.counts(int(ROWS_PER_FEATURE * size))
+        return size not in MANY and dense_bytes(task.problem, points, size) <= task.memory_limit
 
     def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None, inside: float | None = None) -> Trial:
         """Solve a network's output layer, and estimate the error on points that were not fitted."""
@@ -224,10 +229,15 @@ class LeastSquares(Solver):
 
 
 def _promising(families: list[Family], size: int) -> list[Family]:
-    """The families to try with so many features: all while that is cheap, then those that may overtake the best."""
+    """The families to try with so many features: all while that is cheap, then those that may overtake the best.
+
+    As long as nothing is known, the first, and those that are clearly better.
+    """
     if size <= CHEAP:
         return families
     leader = min(families, key=lambda f: f.expected)
     if size in MANY:
         return [leader]
+    if leader.estimate >= UNINFORMED:
+        return [f for f in families if f is families[0] or f.estimate < families[0].estimate / 2]
     return [f for f in families if f is leader or (f.estimate < UNINFORMED and f.expected < BEHIND * leader.expected)]

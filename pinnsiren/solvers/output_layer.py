@@ -21,7 +21,7 @@ from pinnsiren.solvers.normal_equations import Equations
 
 BYTES = 8
 COPIES = 6  # of rows × features that a dense solve holds: jets, their scaled rows, the factorisation
-VANISHING = 1e-9  # of the size that free features give to rows: below it they are rounding
+VANISHING = 1e4  # roundings of the size that free features give to rows: below it they are nothing else
 FEW = 64  # points of each constraint that tell the size of its rows
 FIRM = 1e4  # by which the equations' rows are multiplied beside measured data: noise of 1 % then moves them by 1e-6
 REWEIGHTINGS = 20  # of the rows, for norms other than l2
@@ -66,7 +66,7 @@ class OutputLayer:
         rows = self._first_rows(layer, start)
         scales = row_scales(self._twin_rows or rows)
         factors = row_factors(self.residual, balanced(scales, self._slow_rows))
-        rows = {name: r for name, r in rows.items() if row_scales({name: r})[name] > VANISHING * scales[name]}
+        rows = {name: r for name, r in rows.items() if row_scales({name: r})[name] > self._rounding * scales[name]}
         if layer.is_linear:
             factors = self.firm(factors)
         coefficients = self._fitted(layer, rows, factors)
@@ -92,7 +92,7 @@ class OutputLayer:
         scales = row_scales(self._twin_rows or sample.rows(sample.zero(), self._pairing))
         factors = self.firm(row_factors(self.residual, balanced(scales, self._slow_rows)))
         rows = sample.rows(sample.zero(), self._pairing)
-        kept = {name: factors[name] for name, s in row_scales(rows).items() if s > VANISHING * scales[name]}
+        kept = {name: factors[name] for name, s in row_scales(rows).items() if s > self._rounding * scales[name]}
         columns = next(iter(rows.values())).matrix.shape[1]
         equations = Equations(self.residual, self._slow.linearisations, kept, self._pairing, columns)
         solution = equations.solve(lambda: self.deadline - time.monotonic())
@@ -118,14 +118,20 @@ class OutputLayer:
         if free is None:
             return None
         layer = LastLayer(self.residual.carried_by(free), self._slow.linearisations)
-        return layer.rows(layer.zero())
+        return _first_finite(layer, map(layer.start, STARTS))
+
+    @property
+    def _rounding(self) -> float:
+        return VANISHING * torch.finfo(self.residual.model.reference.dtype).eps
 
     @property
     def _is_large(self) -> bool:
-        rows = self.residual.rows
-        columns = sum(n.outputs * (unknowns(n) + 1) for n in linear_outputs(self.residual.model))
+        networks = linear_outputs(self.residual.model)
+        matrix = COPIES * self.residual.rows * sum(n.outputs * (unknowns(n) + 1) for n in networks)
+        images = 2 * sum(len(q.channels) * s.count * n.output.in_features for s in self.residual.samples
+                         for n, q in zip(networks, s.group.requests, strict=True) if unknowns(n) < n.output.in_features)
         norms = {c.norm for s in self.residual.samples for c in s.group.constraints}
-        return rows * columns * COPIES * BYTES > self.memory_limit and self._slow.is_linear and norms == {"l2"}
+        return (matrix + images) * BYTES > self.memory_limit and self._slow.is_linear and norms == {"l2"}
 
     def _first_rows(self, layer: LastLayer, start: Model | None) -> dict[str, Rows]:
         """The rows that need no start, or those around another model's fields, or around constant ones."""

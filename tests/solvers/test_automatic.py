@@ -17,7 +17,8 @@ square = ps.Box({x: (-1, 1), y: (-1, 1)})
 
 
 def helmholtz(k, source=1):
-    return ps.Problem(ps.Equation(ps.laplacian(u) + k**2 * u, source).on(square.interior), ps.Equation(u, 1).on(square.boundary))
+    return ps.Problem(ps.Equation(ps.laplacian(u) + k**2 * u, source).on(square.interior),
+                      ps.Equation(u, 1).on(square.boundary))
 
 
 def cloud(n, equation=u):

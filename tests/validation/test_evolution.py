@@ -72,7 +72,8 @@ def check_order(coarse, fine, problem, exact):
 @pytest.mark.parametrize("make", [*FIRST_ORDER[:-1], wave, wave_absorbed], ids=names)
 @pytest.mark.parametrize("order", [2, 4])
 def test_converges_at_its_order_on_a_line(make, order):
-    check_order(MethodOfLines(order, 32), MethodOfLines(order, 48), *make())
+    cells = {2: (32, 48), 4: (48, 72)}[order]  # coarser grids of order 4 are not quite in the asymptotic range
+    check_order(MethodOfLines(order, cells[0]), MethodOfLines(order, cells[1]), *make())
 
 
 @pytest.mark.parametrize("make", [heat, circling], ids=names)
