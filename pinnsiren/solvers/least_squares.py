@@ -137,7 +137,8 @@ class LeastSquares(Solver):
                     return
                 family.take(trials)
                 latest = max(latest, family.ranked[0].seconds)
-            families = [f for f in families if not f.has_stalled(size / last) and f.expected < BEHIND * best.estimate]
+            lowest = math.inf if best is None else best.estimate
+            families = [f for f in families if not f.has_stalled(size / last) and f.expected < BEHIND * lowest]
             if not families:
                 return
             last = size

@@ -51,8 +51,8 @@ def reflection(solution: Solved, pml: PML, *, field: Field | None = None, centre
     """
     used = _field(solution.problem, field)
     if isinstance(pml.wavenumber, RangedParameter) or len(pml.coordinates) > 3:
-        raise ReferenceError("a reflection is measured for one wavenumber, in one to three dimensions; of a problem with a range "
-                             "take one value: problem.at(k=…).")
+        raise ReferenceError("a reflection is measured for one wavenumber, in one to three dimensions; of a problem with a "
+                             "range take one value: problem.at(k=…).")
     k, middle = lowest(pml.wavenumber), _centre(pml, centre)
     shells = _radii(pml, middle, radii, k)
     angular = harmonics(len(middle), int(k * shells[0]))
@@ -133,10 +133,11 @@ def _radii(pml: PML, centre: Array, asked: Sequence[float] | None, k: float) -> 
     shells = tuple(sorted(share * largest for share in SHELLS)) if asked is None else tuple(sorted(map(float, asked)))
     inside = bool(pml.physical.contains(centre[None])[0])
     if not inside or not shells or shells[0] <= 0 or shells[-1] > largest:
-        raise ReferenceError(f"spheres of the radii {', '.join(f'{r:.3g}' for r in shells)} around {centre.tolist()}; they must "
-                             f"lie in the physical box, so below {largest:.3g} if the centre is within.")
+        raise ReferenceError(f"spheres of the radii {', '.join(f'{r:.3g}' for r in shells)} around {centre.tolist()}; they "
+                             f"must lie in the physical box, so below {largest:.3g} if the centre is within.")
     wavelength = 2 * np.pi / k
     if shells[-1] - shells[0] < CLOSEST * wavelength:
-        raise ReferenceError(f"spheres of radii from {shells[0]:.3g} to {shells[-1]:.3g}, and a wavelength of {wavelength:.3g}: "
-                             f"too close to tell outgoing waves from incoming; spread them over {CLOSEST * wavelength:.3g}.")
+        raise ReferenceError(f"spheres of radii from {shells[0]:.3g} to {shells[-1]:.3g}, and a wavelength of "
+                             f"{wavelength:.3g}: too close to tell outgoing waves from incoming; spread them over "
+                             f"{CLOSEST * wavelength:.3g}.")
     return shells
