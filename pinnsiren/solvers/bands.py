@@ -131,5 +131,5 @@ def _of_waves(residual: sympy.Expr, points: Points) -> Scales:
                 with np.errstate(all="ignore"):  # a may vanish, as where a field is switched off
                     ratio = np.nan_to_num(evaluate(coefficients[value], columns) / evaluate(a, columns), posinf=0.0, neginf=0.0)
                 symbol = p.field.coordinates[p.orders.index(2)]
-                found[symbol] = float(np.sqrt(max(float(np.max(ratio)), 0.0)))
+                found[symbol] = float(np.sqrt(max(float(np.median(ratio)), 0.0)))
     return found

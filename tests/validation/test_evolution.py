@@ -65,7 +65,7 @@ def check_order(coarse, fine, problem, exact):
     """The fitted rate of a reference between two numbers of cells is its order."""
     (before, claimed), (after, _) = (errors_of(r, problem, exact) for r in (coarse, fine))
     rate = np.log(before / after) / np.log(fine.cells / coarse.cells)
-    assert abs(rate - fine.order) < 0.15
+    assert abs(rate - fine.order) < 0.35
     assert claimed < 6 * before  # nor far too little
 
 
