@@ -38,14 +38,15 @@ class Value:
 def given_values(problem: Problem) -> list[Value]:
     """The values of fields on boundaries, their faces and primitives, and at the start, of domains that their equations fill.
 
-    A constraint counts only if all its equations give values: one that holds more cannot be left out of the solve.
+    A constraint counts only if all its equations give values: one that holds more cannot be left out of the solve. Nor does
+    one with another norm than ‖·‖₂: it asks for values that bear outliers, hence are not exact.
     """
     filled = {(p.field, c.region.domain) for c in problem.real.constraints if c.region.domain is not None
               and c.region.dimension == len(c.region.coordinates) for r in c.residuals for p in partials([r])}
     found = []
     for c in problem.real.constraints:
         values = list(_values(c))
-        if len(values) == len(c.residuals) and all((v.field, c.region.domain) in filled for v in values):
+        if c.norm == "l2" and len(values) == len(c.residuals) and all((v.field, c.region.domain) in filled for v in values):
             found += values
     return found
 

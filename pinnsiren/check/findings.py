@@ -40,6 +40,14 @@ def _of_equations(problem: "Problem") -> Iterator[Finding]:
             yield Finding("error", f"equation '{c.name}': {error}")
             continue
         yield from _of_symbols(c, residuals)
+        yield from _of_emptiness(c, residuals)
+
+
+def _of_emptiness(constraint: "Constraint", residuals: tuple[sympy.Expr, ...]) -> Iterator[Finding]:
+    """Residuals that no field can change, as the imaginary part of a complex source for a real field."""
+    for r in (r for r in residuals if not partials([r])):
+        yield Finding("error", f"equation '{constraint.name}' demands {r} = 0, where no field occurs. If that is the imaginary "
+                               "part of an equation, declare its fields with complex=True; else leave it out.")
 
 
 def _of_symbols(constraint: "Constraint", residuals: tuple[sympy.Expr, ...]) -> Iterator[Finding]:

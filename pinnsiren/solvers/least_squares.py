@@ -125,7 +125,7 @@ class LeastSquares(Solver):
         for size in self._sizes(task, features):
             if task.seconds_left < (size / last) ** 3 * latest:  # what the factorisation will take
                 return
-            if best is not None and best.estimate <= ENOUGH * task.problem.tolerance and not self._is_dense(task, size):
+            if best is not None and not self._is_dense(task, size) and not self._is_worth_pieces(task, features, best):
                 return
             latest = 0.0
             for family in _promising(families, size):
@@ -200,6 +200,13 @@ class LeastSquares(Solver):
             held = gram_bytes(task.problem, size) <= task.memory_limit if in_pieces else self._is_dense(task, size)
             if size == SIZES[0] or held:
                 yield size
+
+    def _is_worth_pieces(self, task: Task, features: Features, best: Trial) -> bool:
+        """Whether the minutes of the normal equations may pay: not where the error is small enough, nor where features that
+        resolve every scale of the problem know nothing yet."""
+        if best.estimate >= UNINFORMED:
+            return min(map(features.modes, features.candidates(best.band.share))) > best.features / EXHAUSTED
+        return best.estimate > ENOUGH * task.problem.tolerance
 
     def _is_dense(self, task: Task, size: int) -> bool:
         """Whether the rows of so many features fit into memory, and are factorised themselves."""

@@ -190,9 +190,10 @@ def _compared(difference: Array, reference: Array, kind: NullSpace, points: Poin
 
 
 def _psnr(difference: Array, reference: Array) -> float:
-    """Peak signal-to-noise ratio in dB, the peak being the reference's range."""
+    """Peak signal-to-noise ratio in dB, the peak being the reference's range, for complex fields that of |u|."""
     error = float(np.mean(np.abs(difference) ** 2))
-    return float(10 * np.log10(np.ptp(np.abs(reference)) ** 2 / error)) if error > 0 else float("inf")
+    peak = np.ptp(np.abs(reference) if np.iscomplexobj(reference) else reference)
+    return float(10 * np.log10(peak**2 / error)) if error > 0 else float("inf")
 
 
 def _joined(parts: list[Points]) -> Points:

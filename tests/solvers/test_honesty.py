@@ -51,7 +51,7 @@ def test_a_jumping_coefficient_is_warned_of() -> None:
 def test_terms_without_real_values_are_found(term) -> None:
     problem = ps.Problem(ps.Equation(ps.laplacian(u), term).on(square.interior), ps.Equation(u, 0).on(square.boundary))
     with pytest.raises(ps.ProblemError, match="interior"):
-        ps.solve(problem)
+        ps.solve(problem, max_time=10, progress=False)
 
 
 def test_one_name_is_one_field_and_one_value() -> None:

@@ -175,7 +175,7 @@ def test_pixels_are_recognised() -> None:
 
 
 def test_refusals() -> None:
-    nonlinear = ps.Problem(ps.Equation(ps.laplacian(u), u**2).on(square.interior))
+    nonlinear = ps.Problem(ps.Equation(ps.laplacian(u), u**2).on(square.interior), ps.Equation(u, 1).on(square.boundary))
     with pytest.raises(SolveError, match="linear problems"):
         ps.solve(nonlinear, solver=MatrixFree(), progress=False)
     problem = poisson(square, EXP_SIN)

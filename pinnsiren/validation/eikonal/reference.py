@@ -1,6 +1,6 @@
 """First arrivals as a reference: the eikonal equation |∇T| = s by fast sweeping and second-order upwind differences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -140,7 +140,7 @@ class _Arrivals:
         starts = {s: s.start(self.lattice, self._slowness, outside=self.outside, bend=self.bend) for s in self.sources}
         spread = [s for s in self.sources if not s.is_point]
         groups = [[s] for s in self.sources if s.is_point] + ([spread] if spread else [])
-        waves = [self._wave(group[0], np.min([starts[s] for s in group], axis=0)) for group in groups]
+        waves = [self._wave(group, np.min([starts[s] for s in group], axis=0)) for group in groups]
         earliest = np.min([w.arrivals for w in waves], axis=0)
         for source, start in starts.items():
             early = np.isfinite(start) & (earliest < start - EARLY * self.slowness * max(self.lattice.spacing))
@@ -151,14 +151,15 @@ class _Arrivals:
                                      "arrivals are not as given there.")
         return tuple(waves)
 
-    def _wave(self, source: Source, start: Array) -> "_Wave":
-        zero = float(source.values[0]) if source.is_point else 0.0
+    def _wave(self, sources: Sequence[Source], start: Array) -> "_Wave":
+        source, lowest = sources[0], min(float(s.values.min()) for s in sources)
+        zero = lowest if source.is_point else 0.0
         factor = source.factor(self.lattice.places, self._slowness)
         rough = first_arrivals(self.lattice, self.slowness, start - zero)
         smooth, arrivals = refined_arrivals(self.lattice, self.slowness, rough, known=np.isfinite(start), factor=factor)
         if not source.is_point:
             # beyond a curve that bounds the domain T goes on falling, lest the spline has a kink there
-            smooth = np.where(self.outside, 2 * float(source.values.min()) - smooth, smooth)
+            smooth = np.where(self.outside, 2 * lowest - smooth, smooth)
         table = Table("arrivals", self.lattice.axes, smooth.reshape(self.lattice.shape))
         return _Wave(source, zero, arrivals + zero, Evaluation(table, (0,) * len(self.coordinates)))
 

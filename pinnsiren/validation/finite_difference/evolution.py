@@ -27,6 +27,7 @@ LARGEST = {1: 50_000, 2: 500_000, 3: 300_000}  # values at nodes of a grid that 
 LARGEST_SPECTRAL = 3_000  # with dense matrices
 TOLERANCE = 1e-10  # of a time step on the finest grid; scipy's integrators take no less than 2e-14
 FASTEST_SPECTRAL = 0.1  # ratio of successive differences: one lucky coincidence of two grids must not claim convergence
+EPSILON = float(np.finfo(float).eps)
 KEPT = (1.0, 0.75, 0.5)  # share of the instants kept on the three grids
 
 
@@ -84,7 +85,7 @@ class MethodOfLines(Reference):
         require_size(problem, cells + 1, LARGEST[len(form.axes)])
         grids = [uniform_grid(form.space.bounds, n, order, circles(form)) for n in (cells, cells // 2, cells // 4)]
         across = " × ".join([str(cells)] * len(form.axes))
-        return compared(problem, histories(form, grids, 2.0**order), points, fastest=2.0**-order,
+        return compared(problem, histories(form, grids, 2.0**order), points, fastest=2.0**-order, rounding=cells * EPSILON,
                         description=f"the method of lines with finite differences of order {order} on {across} cells")
 
     def _decided(self) -> tuple[int, int]:
@@ -133,6 +134,7 @@ class SpectralLines(Reference):
                  for n in (nodes, round(nodes * 3 / 4), round(nodes * 9 / 16))]
         across = " × ".join([str(nodes)] * len(form.axes))
         return compared(problem, histories(form, grids, 1 / FASTEST_SPECTRAL), points, fastest=FASTEST_SPECTRAL,
+                        rounding=nodes**2 * EPSILON,
                         description=f"the method of lines with spectral collocation on {across} nodes")
 
     def _decided(self) -> int:
@@ -171,15 +173,18 @@ def require_form(problem: Problem) -> EvolutionForm:
 
 
 def compared(problem: Problem, histories: Sequence[History], points: Points, *,
-             fastest: float, description: str) -> ReferenceSolution:
-    """The first, finest history as the reference, its error estimated from all three at some points."""
+             fastest: float, rounding: float, description: str) -> ReferenceSolution:
+    """The first, finest history as the reference, its error estimated from all three at some points.
+
+    ``rounding`` of the derivatives, n² ε for collocation on n nodes, is below what the three can tell.
+    """
     def at_points(history: History, field: Field, at: Points) -> Array:
         return combined([history(history.form.fields.index(part), at) for part in field.parts])
 
     error = {}
     for field in problem.fields:
         fine, middle, coarse = (at_points(h, field, points) for h in histories)
-        error[field] = estimated_error(fine, middle, coarse, fastest=fastest) + float(np.finfo(float).eps)
+        error[field] = estimated_error(fine, middle, coarse, fastest=fastest) + rounding
     return ReferenceSolution(description, error, lambda field, at: at_points(histories[0], field, at))
 
 

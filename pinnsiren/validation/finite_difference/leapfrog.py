@@ -14,6 +14,7 @@ from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Field
 from pinnsiren.validation.finite_difference.evolution import (
+    EPSILON,
     LARGEST,
     circles,
     compared,
@@ -98,7 +99,7 @@ class Leapfrog(Reference):
         require_size(problem, cells + 1, LARGEST[len(form.axes)])
         grids = [uniform_grid(form.space.bounds, n, order, circles(form)) for n in (cells, cells // 2, cells // 4)]
         across = " × ".join([str(cells)] * len(form.axes))
-        return compared(problem, [leap(form, grid, order) for grid in grids], points, fastest=2.0**-order,
+        return compared(problem, [leap(form, grid, order) for grid in grids], points, fastest=2.0**-order, rounding=cells * EPSILON,
                         description=f"leapfrog of order {order} on {across} cells")
 
     def _decided(self) -> tuple[int, int]:
