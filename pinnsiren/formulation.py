@@ -5,21 +5,26 @@ The engine below sees real fields of coordinates, and never hears of complex num
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy
 
+from pinnsiren.check.evaluation import evaluate
 from pinnsiren.complex_parts import in_real_fields, real_and_imaginary
 from pinnsiren.domains.box import Interval
 from pinnsiren.domains.region import Region
 from pinnsiren.errors import ProblemError
 from pinnsiren.problem import Constraint, Equation, Problem
-from pinnsiren.symbols import Field, RangedParameter
+from pinnsiren.symbols import Field, Parameter, RangedParameter
 
 if TYPE_CHECKING:
     from pinnsiren.ansatz import Ansatz
 
 Forms = Mapping[Field, sympy.Expr]
+
+SAMPLES = 512
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,35 @@ class Formulation:
 
     problem: Problem
     forms: Forms
+
+    @cached_property
+    def sizes(self) -> Mapping[Field, float]:
+        """The known part beside which a field stands, in the field's unit: rms(G)/rms(φ) for u = G + φN.
+
+        An error of N is small or large beside that: where G is the whole solution, N is nothing but rounding. Fields without a
+        known part are left out.
+        """
+        found: dict[Field, float] = {}
+        for form in self.forms.values():
+            fields = [f for f in form.atoms(Field) if f in self.problem.carried]
+            zero = form.xreplace(dict.fromkeys(fields, sympy.S.Zero))
+            for field in fields if zero != 0 else []:
+                size = self._size(zero, sympy.diff(form, field), field)
+                if size:
+                    found[field] = min(size, found.get(field, size))
+        return found
+
+    def _size(self, known: sympy.Expr, factor: sympy.Expr, field: Field) -> float | None:
+        """rms(known)/rms(factor) at points of the field's region; None where they hold more than coordinates."""
+        regions = [c.region for c in self.problem.constraints if set(c.region.coordinates) >= set(field.coordinates)
+                   and c.region.dimension == len(c.region.coordinates)]
+        if not regions or factor.has(Field) or not {s for s in (known + factor).free_symbols if not isinstance(s, Parameter)
+                                                    } <= set(regions[0].coordinates):
+            return None
+        points = regions[0].sample(SAMPLES, seed=0)
+        columns = dict(zip(points.coordinates, points.values.T, strict=True))
+        top, bottom = (float(np.sqrt(np.mean(evaluate(e, columns) ** 2))) for e in (known, factor))
+        return top / bottom if np.isfinite(top) and bottom > 0 else None
 
 
 def formulate(problem: Problem, ansatz: "Ansatz | None" = None) -> Formulation:

@@ -78,7 +78,8 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
     if coarse:
         warnings.warn(coarse, ProblemWarning, stacklevel=2)
     start = time.monotonic()
-    task = Task(solved, model, points, seed, place, dtype, target, start + (max_time or math.inf), memory_limit)
+    task = Task(solved, model, points, seed, place, dtype, target, start + (max_time or math.inf), memory_limit,
+                formulation.sizes)
     with _Watch(problem, start, progress) as watch:
         status = _run(solver, task, watch)
     found = watch.best.restore()

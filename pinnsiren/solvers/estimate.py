@@ -8,6 +8,7 @@ remains is divided by the size that the fast features give to the rows.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import sympy
 import torch
@@ -18,7 +19,7 @@ from pinnsiren.last_layer import Jets, LastLayer, Pairing, Rows, jets_of
 from pinnsiren.model import Model
 from pinnsiren.networks import Constant, Fourier
 from pinnsiren.residual import Residual, partial_columns
-from pinnsiren.symbols import Data
+from pinnsiren.symbols import Data, Field
 
 RIDGE = 1e-14  # of a column's length: moderate coefficients at no loss of digits; 1e-12 already costs some
 UNBALANCED = 0.5  # of the residual of zero fields: more is no solution
@@ -84,7 +85,8 @@ def slow_rows(residual: Residual) -> dict[str, Rows]:
     return layer.rows(layer.start(0.0))
 
 
-def judge(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float, dict[str, float]]:
+def judge(residual: Residual, scales: Mapping[str, float],
+          known: Mapping[Field, float] = MappingProxyType({})) -> tuple[float, float, dict[str, float]]:
     """(estimated relative error, loss, residuals by constraint) of a model at a residual's points.
 
     The estimate is max_f |δ_f|/|u_f| + √Σ_m w_m (ρ_m / (S_m |u|_m))²: root mean squares of the smooth correction δ beside
@@ -94,6 +96,7 @@ def judge(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float
     Args:
         residual: at points that the model was not fitted to.
         scales: S_m, see :func:`row_scales`.
+        known: for each field the size of the known part beside which it stands, see :attr:`Formulation.sizes`.
     """
     with torch.no_grad():
         jets = jets_of(residual.model, residual)
@@ -101,8 +104,8 @@ def judge(residual: Residual, scales: Mapping[str, float]) -> tuple[float, float
         loss, rms = 0.5 * float(r @ r), residual.root_mean_squares(r)
         if not math.isfinite(loss):
             return math.inf, loss, rms
-        estimate = _Correction.of(residual, jets).estimate(scales)
-        return max(estimate, _unbalanced(residual, rms, scales)), loss, rms
+        estimate = _Correction.of(residual, jets, known).estimate(scales)
+        return max(estimate, _unbalanced(residual, rms, scales, known)), loss, rms
 
 
 def measured(residual: Residual) -> frozenset[str]:
@@ -124,8 +127,11 @@ def _scaled(residual: Residual, jets: Jets) -> Tensor:
     return torch.cat([parts[name] for name in residual.order])
 
 
-def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[str, float]) -> float:
+def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[str, float],
+                known: Mapping[Field, float]) -> float:
     """The largest residual beside the largest of zero fields, both over S_m, where it is more than half of it; else 0.
+
+    A field that stands beside a known part, which may be the whole solution, is compared with that.
 
     Fields that grow without bound, as for equations that contradict each other, would look right beside their own size.
     """
@@ -136,6 +142,7 @@ def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[st
         values = s.bound(partial_columns(s.group, zero))
         given |= {c.name: float(torch.stack(values[places]).square().mean().sqrt()) for c, places in s.group.components()}
     largest = max((g / scales[name] for name, g in given.items() if math.isfinite(g)), default=0.0)
+    largest = max(largest, *known.values()) if known else largest
     left = max(rms[name] / scales[name] for name in given)
     return left / largest if left > UNBALANCED * largest > 0 else 0.0
 
@@ -145,7 +152,7 @@ class _Correction:
     """The smooth part δ of the error, found among slow features, and what it leaves of the rows.
 
     Args:
-        smooth, sizes: root mean squares of δ and of the fields, one for each field.
+        smooth, sizes: root mean squares of δ and of the fields with their known parts, one for each field.
         shares: S_mf, what a slow feature of field f gives to the rows of constraint m, over the same of all fields; by m.
         left: what remains of each constraint's rows, times √(w/n).
     """
@@ -156,7 +163,7 @@ class _Correction:
     left: Mapping[str, float]
 
     @classmethod
-    def of(cls, residual: Residual, jets: Jets) -> "_Correction":
+    def of(cls, residual: Residual, jets: Jets, known: Mapping[Field, float]) -> "_Correction":
         layer = probe(residual)
         rows = layer.rows(jets)
         scales = row_scales(rows)
@@ -171,7 +178,8 @@ class _Correction:
         shares = {name: delta.new_tensor([_scale(m) / scales[name] if m.any() else 0.0
                                           for m in x.matrix.split(widths, dim=1)]) for name, x in rows.items()}
         pairing = layer.pairing(rows) if layer.is_linear else None
-        sizes = _together(_field_sizes(jets), pairing)
+        beside = delta.new_tensor([known.get(f, 0.0) for c in residual.model.carriers for f in c.fields])
+        sizes = _together(torch.hypot(_field_sizes(jets), beside), pairing)
         return cls(_together(_field_sizes(layer.jets(layer.split(delta))), pairing), sizes, shares, left)
 
     def estimate(self, scales: Mapping[str, float]) -> float:

@@ -220,7 +220,7 @@ class LeastSquares(Solver):
         residual = task.residual(model, points, seed=1, part="fitted", inside=inside)
         scales = self._layer(task, residual).solve(start.model if start else None)
         held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2, part="held out")
-        estimate, loss, residuals = judge(held_out, scales)
+        estimate, loss, residuals = judge(held_out, scales, task.sizes)
         return Trial(model, band, estimate, loss, residuals, time.monotonic() - began, scales)
 
     def _refitted(self, task: Task, best: Trial) -> Trial:

@@ -16,6 +16,7 @@ from pinnsiren.errors import SolveError
 from pinnsiren.model import Model, parameter_vector, set_parameters
 from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual
+from pinnsiren.symbols import Field
 
 INTERIOR_SHARE = {1: 0.9, 2: 0.75}  # of the points go inside the domains, the rest on their boundaries; 1/2 from 3D on
 HELD_OUT = 5  # one in so many points of a data set is held out while networks are chosen
@@ -35,6 +36,7 @@ class Task:
         target: the relative error estimate at which to stop; dimensionless.
         deadline: on the clock of ``time.monotonic``, seconds.
         memory_limit: for matrices, bytes.
+        sizes: of the known parts beside which fields stand, see :attr:`Formulation.sizes`.
     """
 
     problem: Problem
@@ -46,6 +48,7 @@ class Task:
     target: float = 1e-11
     deadline: float = float("inf")
     memory_limit: float = 4e9
+    sizes: Mapping[Field, float] = field(default_factory=dict)
 
     @property
     def seconds_left(self) -> float:

@@ -29,7 +29,8 @@ TARGETS = {  # (relative L2 error, seconds) on two cores
     "helmholtz_scattering": (1e-2, 600), "wave_1d": (1e-10, 20), "wave_gaussian": (2e-2, 600), "eikonal_gradient": (1e-8, 20),
     "burgers": (1e-3, 300), "heat_1d": (1e-10, 60), "kovasznay": (1e-8, 120), "unknown_speed": (1e-4, 300),
 }
-HEADER = ("problem", "relative L2", "maximum", "seconds", "estimated by the solve", "reference", "its error", "verdict", "target")
+HEADER = ("problem", "relative L2", "maximum", "seconds", "estimated by the solve", "reference", "its error", "verdict",
+          "target")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def test_newton_converges_quadratically_on_smooth_problems() -> None:
     problem = ps.Problem(ps.Equation(ps.laplacian(u) + sympy.exp(u), forcing).on(square.interior),
                          ps.Equation(u, exact).on(square.boundary), exact={u: exact})
     network = ps.Fourier(2, 1, 300, 5.0, seed=0)
-    errors = [error(ps.solve(problem, network, ps.LeastSquares(newton_steps=n), ansatz=False, progress=False)) for n in (0, 1, 2, 6)]
+    errors = [error(ps.solve(problem, network, ps.LeastSquares(newton_steps=n), ansatz=False, progress=False))
+              for n in (0, 1, 2, 6)]
     assert errors[0] > 1e-3
     assert errors[1] < 0.1 * errors[0]
     assert errors[2] < 20 * errors[1] ** 2 + 1e-9

@@ -157,7 +157,8 @@ def test_without_a_reference_there_are_residuals_and_no_verdict(tmp_path):
     assert report.verdict == "inconclusive" and report.reference is None and not report.errors
     assert math.isnan(report.reference_error) and max(report.residuals.values()) < 1e-12
     assert "Only residuals are known" in report.reason and "gives no exact solution" in report.reason
-    assert len(report.plot().axes) == 6 and report.to_html(tmp_path / "r.html").exists()  # three planes, each a map and its colour bar
+    assert len(report.plot().axes) == 6  # three planes, each a map and its colour bar
+    assert report.to_html(tmp_path / "r.html").exists()
 
 
 def test_values_that_travel_with_points_are_a_reference_on_these_points():

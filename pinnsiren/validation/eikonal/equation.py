@@ -87,8 +87,8 @@ def eikonal_of(problem: Problem) -> Eikonal:
         ReferenceError: it is none; the message says why, without a full stop.
     """
     if problem.unknowns or problem.ranges or problem.periodic:
-        raise ReferenceError("fast sweeping is for problems without unknown numbers, ranges of parameters and periodic coordinates; "
-                             "fix parameters by problem.at(k=…)")
+        raise ReferenceError("fast sweeping is for problems without unknown numbers, ranges of parameters and periodic "
+                             "coordinates; fix parameters by problem.at(k=…)")
     inside = [c for c in problem.constraints if c.region.dimension == len(problem.coordinates)]
     if len(problem.fields) != 1 or len(inside) != 1 or not isinstance(inside[0].region, Interior):
         raise ReferenceError("fast sweeping is for one eikonal equation |∇T| = s on the whole interior of one domain")

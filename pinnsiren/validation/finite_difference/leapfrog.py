@@ -99,8 +99,8 @@ class Leapfrog(Reference):
         require_size(problem, cells + 1, LARGEST[len(form.axes)])
         grids = [uniform_grid(form.space.bounds, n, order, circles(form)) for n in (cells, cells // 2, cells // 4)]
         across = " × ".join([str(cells)] * len(form.axes))
-        return compared(problem, [leap(form, grid, order) for grid in grids], points, fastest=2.0**-order, rounding=cells * EPSILON,
-                        description=f"leapfrog of order {order} on {across} cells")
+        return compared(problem, [leap(form, grid, order) for grid in grids], points, fastest=2.0**-order,
+                        rounding=cells * EPSILON, description=f"leapfrog of order {order} on {across} cells")
 
     def _decided(self) -> tuple[int, int]:
         if self.order is None or self.cells is None:
