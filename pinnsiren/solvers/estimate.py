@@ -86,7 +86,7 @@ def slow_rows(residual: Residual) -> dict[str, Rows]:
 
 
 def judge(residual: Residual, scales: Mapping[str, float],
-          known: Mapping[Field, float] = MappingProxyType({})) -> tuple[float, float, dict[str, float]]:
+          known: Mapping[Field, float] = MappingProxyType({}), *, noise_counts: bool = False) -> tuple[float, float, dict[str, float]]:
     """(estimated relative error, loss, residuals by constraint) of a model at a residual's points.
 
     The estimate is max_f |δ_f|/|u_f| + √Σ_m w_m (ρ_m / (S_m |u|_m))²: root mean squares of the smooth correction δ beside
@@ -97,6 +97,7 @@ def judge(residual: Residual, scales: Mapping[str, float],
         residual: at points that the model was not fitted to.
         scales: S_m, see :func:`row_scales`.
         known: for each field the size of the known part beside which it stands, see :attr:`Formulation.sizes`.
+        noise_counts: whether it does, nevertheless: where data decide, it tells fits that follow noise.
     """
     with torch.no_grad():
         jets = jets_of(residual.model, residual)
@@ -104,7 +105,8 @@ def judge(residual: Residual, scales: Mapping[str, float],
         loss, rms = 0.5 * float(r @ r), residual.root_mean_squares(r)
         if not math.isfinite(loss):
             return math.inf, loss, rms
-        estimate = _Correction.of(residual, jets, known).estimate(scales)
+        noisy = frozenset() if noise_counts else measured(residual)
+        estimate = _Correction.of(residual, jets, known, noisy).estimate(scales)
         return max(estimate, _unbalanced(residual, rms, scales, known)), loss, rms
 
 
@@ -163,7 +165,7 @@ class _Correction:
     left: Mapping[str, float]
 
     @classmethod
-    def of(cls, residual: Residual, jets: Jets, known: Mapping[Field, float]) -> "_Correction":
+    def of(cls, residual: Residual, jets: Jets, known: Mapping[Field, float], noisy: frozenset[str]) -> "_Correction":
         layer = probe(residual)
         rows = layer.rows(jets)
         scales = row_scales(rows)
@@ -172,7 +174,6 @@ class _Correction:
         target = torch.cat([-x.value * factors[name] for name, x in rows.items()])
         delta = ridge_solve(matrix, target, ridge=1e-10)
         plain = row_factors(residual, dict.fromkeys(scales, 1.0))
-        noisy = measured(residual)
         left = {name: plain[name] * float((x.value + x.matrix @ delta).norm()) for name, x in rows.items() if name not in noisy}
         widths = [c.shape[1] for c in layer.split(delta) for _ in range(c.shape[0])]
         shares = {name: delta.new_tensor([_scale(m) / scales[name] if m.any() else 0.0

@@ -14,7 +14,7 @@ from torch import Tensor
 from pinnsiren.last_layer import LastLayer, Rows, jets_of, linear_outputs, unknowns
 from pinnsiren.model import Model
 from pinnsiren.networks import LinearOutput
-from pinnsiren.solvers.estimate import measured, row_factors, row_scales
+from pinnsiren.solvers.estimate import balanced_scales, measured, row_factors, row_scales
 from pinnsiren.solvers.output_layer import FIRM
 from pinnsiren.solvers.task import Task
 from pinnsiren.symbols import Field
@@ -37,7 +37,7 @@ def identified(task: Task, model: Model) -> dict[Field, tuple[float, float]]:
     noisy = measured(residual)
     rows = LastLayer(residual).rows(jets_of(model, residual))
     factors = {name: f if name in noisy or not noisy else FIRM * f
-               for name, f in row_factors(residual, row_scales(rows)).items()}
+               for name, f in row_factors(residual, balanced_scales(residual, row_scales(rows))).items()}
     errors = standard_errors(model, rows, factors, noisy)
     return {f: (float(v), errors[f]) for c in scalars for f, v in zip(c.fields, _values(c.network), strict=True)}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from pinnsiren.domains import PointSet
 from pinnsiren.last_layer import linear_outputs, unknowns
 from pinnsiren.model import Model
 from pinnsiren.residual import Residual
@@ -188,9 +189,10 @@ class LeastSquares(Solver):
     def _sizes(self, task: Task, features: Features) -> Iterator[int]:
         """Numbers of features that memory allows; above what a dense matrix holds only for linear problems.
 
-        Where there is nothing but data, their number bounds that of the features.
+        Where there is nothing but data, or data decide on a field, their number bounds that of the features.
         """
-        sets = [(c.region.points, len(c.residuals)) for c in task.parts["fitted"].constraints]
+        fitted = task.parts["fitted"].constraints
+        sets = [(c.region.points, len(c.residuals)) for c in fitted if isinstance(c.region, PointSet) or not task.data_decide]
         if all(n is not None for n, _ in sets):
             most = sum((n or 0) * k for n, k in sets) / (ROWS_PER_FEATURE * len(task.problem.carried))
             yield from [s for s in (*SMALL_SIZES, *SIZES) if s <= most] or [max(1, int(most))]
@@ -220,7 +222,7 @@ class LeastSquares(Solver):
         residual = task.residual(model, points, seed=1, part="fitted", inside=inside)
         scales = self._layer(task, residual).solve(start.model if start else None)
         held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2, part="held out")
-        estimate, loss, residuals = judge(held_out, scales, task.sizes)
+        estimate, loss, residuals = judge(held_out, scales, task.sizes, noise_counts=task.data_decide)
         return Trial(model, band, estimate, loss, residuals, time.monotonic() - began, scales)
 
     def _refitted(self, task: Task, best: Trial) -> Trial:

@@ -71,6 +71,17 @@ class Task:
         return self.parts["fitted"] is not self.problem
 
     @cached_property
+    def data_decide(self) -> bool:
+        """Whether data decide on fields that the equations leave open, as on an unknown coefficient: then noise in them is
+        followed by whatever can follow it, and held-out values tell how much a fit may bend."""
+        inside = [c for c in self.problem.constraints if not isinstance(c.region, PointSet)
+                  and c.region.dimension == len(c.region.coordinates)]
+        equations = {c.region.domain: 0 for c in inside}
+        for c in inside:
+            equations[c.region.domain] += len(c.residuals)
+        return self.has_data and sum(bool(f.coordinates) for f in self.problem.carried) > max(equations.values(), default=0)
+
+    @cached_property
     def parts(self) -> dict[Part, Problem]:
         """The problem with all points of its data sets, with those to fit, and with those to judge by.
 
