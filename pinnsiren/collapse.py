@@ -6,11 +6,12 @@ Nature Machine Intelligence 6 (2024), "forward Laplacian"; Dangel et al., arXiv 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sympy
 
-from pinnsiren.partials import Partial, linearise
+from pinnsiren.partials import REMEMBERED, Partial, linearise, partials, skeleton
 from pinnsiren.symbols import Field
 
 Pair = tuple[int, int]
@@ -46,8 +47,12 @@ class Collapse:
 
 def collapse(expressions: Sequence[sympy.Expr]) -> Collapse:
     """Collapse second derivatives where it saves channels, and leave the expressions as they are where it does not."""
-    expressions = tuple(expressions)
-    high = {p.field.coordinates for e in expressions for p in e.atoms(Partial) if p.order > 2}
+    return _collapsed(tuple(expressions))
+
+
+@lru_cache(REMEMBERED)
+def _collapsed(expressions: tuple[sympy.Expr, ...]) -> Collapse:
+    high = {p.field.coordinates for p in partials(expressions) if p.order > 2}
     rewritten = tuple(_collapse_one(e, high) for e in expressions)
     explicit = _second_order(rewritten)
     operators = {s.operator for e in rewritten for s in e.atoms(Collapsed)}
@@ -57,12 +62,13 @@ def collapse(expressions: Sequence[sympy.Expr]) -> Collapse:
 
 
 def _second_order(expressions: Sequence[sympy.Expr]) -> set[tuple[Any, ...]]:
-    return {(p.field.coordinates, p.orders) for e in expressions for p in e.atoms(Partial) if p.order == 2}
+    return {(p.field.coordinates, p.orders) for p in partials(expressions) if p.order == 2}
 
 
 def _collapse_one(expression: sympy.Expr, high: set[Any]) -> sympy.Expr:
     """Replace each field's second derivatives in one expression by scale · Collapsed, where they allow it."""
-    coefficients = {p: c for p, c in linearise(expression).items() if p.order == 2}
+    thin, known = skeleton(expression)
+    coefficients = {p: c for p, c in linearise(thin).items() if p.order == 2}
     if any(q.order >= 2 for c in coefficients.values() for q in c.atoms(Partial)):
         return expression  # not affine in the second derivatives
     for field in sorted({p.field for p in coefficients}, key=str):
@@ -71,9 +77,9 @@ def _collapse_one(expression: sympy.Expr, high: set[Any]) -> sympy.Expr:
         ratios = [sympy.cancel(c / scale) if c != scale else sympy.S.One for c in mine.values()]
         if field.coordinates in high or len(mine) < 2 or any(r.has(Partial) for r in ratios):
             continue
-        symbol = Collapsed(field, tuple(_pair(p) for p in mine), tuple(ratios))
-        expression = expression.subs(dict.fromkeys(mine, 0)) + scale * symbol
-    return expression
+        symbol = Collapsed(field, tuple(_pair(p) for p in mine), tuple(r.xreplace(known) for r in ratios))
+        thin = thin.xreplace(dict.fromkeys(mine, sympy.S.Zero)) + scale * symbol
+    return thin.xreplace(known)
 
 
 def _pair(partial: Partial) -> Pair:

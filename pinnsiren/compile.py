@@ -7,7 +7,7 @@ evaluated once, when the program is bound to them; what depends on the fields is
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import sympy
@@ -18,7 +18,7 @@ from pinnsiren.bessel import bessel
 from pinnsiren.errors import EquationError
 from pinnsiren.exponential_integral import exponential_integral
 from pinnsiren.gridded import Evaluation, GriddedValue
-from pinnsiren.partials import Partial
+from pinnsiren.partials import REMEMBERED, Partial
 from pinnsiren.symbols import Parameter
 
 Value = Tensor | float
@@ -182,7 +182,12 @@ def compile_expressions(expressions: Sequence[Any]) -> Program:
     Raises:
         EquationError: a function that has no counterpart, or a constant that is not a finite real number.
     """
-    prepared = [_real(sympy.sympify(e)) for e in expressions]
+    return _compiled(tuple(sympy.sympify(e) for e in expressions))
+
+
+@lru_cache(REMEMBERED)
+def _compiled(expressions: tuple[sympy.Expr, ...]) -> Program:
+    prepared = [_real(e) for e in expressions]
     _require_known_places(prepared)
     # a sum is opaque here: what its terms share holds its index, which means nothing outside of it
     sums = {s: sympy.Dummy() for e in prepared for s in e.atoms(sympy.Sum)}

@@ -19,7 +19,7 @@ from pinnsiren.compile import Program, compile_expressions
 from pinnsiren.errors import SolveError
 from pinnsiren.model import Model
 from pinnsiren.networks import Channels, Fourier, LinearOutput, Network
-from pinnsiren.partials import Partial
+from pinnsiren.partials import Partial, slope
 from pinnsiren.residual import Group, Residual, Sample, partial_columns
 
 AT_ONCE = 1024  # points of a jet
@@ -42,7 +42,7 @@ class Linearisation:
         for k, residual in enumerate(group.residuals):
             for s in sorted((s for s in residual.free_symbols if isinstance(s, (Partial, Collapsed))), key=sympy.srepr):
                 entries.append((k, s))
-                expressions.append(sympy.diff(residual, s))
+                expressions.append(slope(residual, s))
         constant = not any(e.has(Partial, Collapsed) for e in expressions)
         return cls(tuple(entries), compile_expressions(expressions), constant)
 

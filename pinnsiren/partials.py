@@ -4,7 +4,9 @@
 are plain symbols. Linearity, linearisation and compilation are questions about that polynomial-like form.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import sympy
@@ -13,6 +15,7 @@ from sympy.core.function import AppliedUndef
 from pinnsiren.errors import EquationError
 from pinnsiren.symbols import Field
 
+REMEMBERED = 256  # expressions whose answers are kept: the same equations are compiled for every network that is tried
 PROBE_DIGITS = 30  # of a slope at one place: half of them are far above rounding
 
 
@@ -74,12 +77,56 @@ def in_partials(expression: Any) -> sympy.Expr:
 
 def partials(expressions: Iterable[sympy.Expr]) -> tuple[Partial, ...]:
     """Every partial that some expressions use, in a fixed order."""
-    return tuple(sorted({p for e in expressions for p in e.atoms(Partial)}, key=lambda p: (p.field.name, p.order, p.name)))
+    return tuple(sorted({p for e in expressions for p in _partials_in(e)}, key=lambda p: (p.field.name, p.order, p.name)))
 
 
 def linearise(expression: sympy.Expr) -> dict[Partial, sympy.Expr]:
     """∂F/∂(∂^α u) for every partial in F: the coefficients of F's Fréchet derivative."""
-    return {p: sympy.diff(expression, p) for p in partials([expression])}
+    return {p: slope(expression, p) for p in partials([expression])}
+
+
+@lru_cache(REMEMBERED)
+def slope(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
+    """∂F/∂s for a partial, or another symbol that stands for some."""
+    thin, known = skeleton(expression, type(symbol))  # type: ignore[arg-type]
+    return sympy.diff(thin, symbol).xreplace(known)
+
+
+@lru_cache(REMEMBERED)
+def _partials_in(expression: sympy.Expr) -> frozenset[Partial]:
+    return frozenset(expression.atoms(Partial))
+
+
+@lru_cache(REMEMBERED)
+def skeleton(expression: sympy.Expr, kind: type = Partial) -> tuple[sympy.Expr, Mapping[sympy.Dummy, sympy.Expr]]:
+    """An expression with one symbol for each of its largest parts without partials, and these parts.
+
+    ``skeleton.xreplace(parts)`` gives it back. What asks how it depends on partials need not look into coefficients and
+    sources, which may be a thousand times as long.
+    """
+    thick: dict[Any, bool] = {}
+    names: dict[sympy.Expr, sympy.Dummy] = {}
+
+    def holds(e: Any) -> bool:
+        if e not in thick:
+            thick[e] = isinstance(e, kind) or any(holds(a) for a in e.args)
+        return thick[e]
+
+    def named(e: sympy.Expr) -> sympy.Expr:
+        return e if not e.args else names.setdefault(e, sympy.Dummy(f"known{len(names)}", real=True))
+
+    def thin(e: Any) -> Any:
+        if not holds(e):
+            return named(e) if isinstance(e, sympy.Expr) and e.free_symbols else e
+        if not e.args:
+            return e
+        if isinstance(e, (sympy.Add, sympy.Mul)):
+            given = [a for a in e.args if not holds(a)]
+            return e.func(thin(e.func(*given)), *[thin(a) for a in e.args if holds(a)])
+        return e.func(*map(thin, e.args))
+
+    found = thin(expression)
+    return found, MappingProxyType({symbol: e for e, symbol in names.items()})
 
 
 def is_linear(expression: sympy.Expr) -> bool:
@@ -93,14 +140,14 @@ def changes_with(expression: sympy.Expr, symbol: sympy.Symbol) -> bool:
     A slope that is not zero at some place answers that at once; only a slope that is zero there is simplified, which
     takes minutes for long expressions.
     """
-    slope = sympy.diff(expression, symbol)
-    if slope == 0:
+    change = slope(expression, symbol)
+    if change == 0:
         return False
-    place = {s: sympy.Rational(13 + 7 * i, 29 + 5 * i) for i, s in enumerate(sorted(slope.free_symbols, key=str))}
-    size = abs(sympy.N(slope.xreplace(place), PROBE_DIGITS))
+    place = {s: sympy.Rational(13 + 7 * i, 29 + 5 * i) for i, s in enumerate(sorted(change.free_symbols, key=str))}
+    size = abs(sympy.N(change.xreplace(place), PROBE_DIGITS))
     if size.is_number and size.is_finite and size > sympy.Float(10) ** (-PROBE_DIGITS // 2):
         return True
-    return bool(sympy.simplify(slope) != 0)
+    return bool(sympy.simplify(change) != 0)
 
 
 def _require_own_place(field: Field) -> None:

@@ -5,7 +5,7 @@ of e^{−iωt} need s = 1 + iσ. In a medium that varies along the layer only, n
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sympy
@@ -78,6 +78,10 @@ class PML:
     def physical(self) -> Box:
         """The box without its layers: where the fields mean what they do without them, and are to be compared."""
         return without_layers(self.box, self.thickness, self._faces)
+
+    def with_parameters(self, new: Mapping[sympy.Symbol, sympy.Symbol]) -> "PML":
+        """The layer with other parameters in its wavenumber."""
+        return replace(self, wavenumber=sympy.sympify(self.wavenumber).xreplace(new))
 
     @property
     def absorption(self) -> Layers:

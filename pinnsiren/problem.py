@@ -21,6 +21,7 @@ from pinnsiren.symbols import Data, Field, Parameter, RangedParameter, Unknown
 
 if TYPE_CHECKING:
     from pinnsiren.ansatz import Ansatz
+    from pinnsiren.pml import PML
 
 Norm = Literal["l2", "l1", "huber"]
 
@@ -120,6 +121,8 @@ class Problem:
         remark: a sentence to print beside results, such as the accuracy that the data allow.
         compared: the region on which a solution is compared with a reference, where that is not all of the interior: a
             perfectly matched layer is no part of the physics.
+        layer: the perfectly matched layer that the equations hold: :func:`validate` measures what it sends back, and
+            compares in its physical box unless ``compared`` says otherwise.
         ansatz: how the fields are written in those that networks carry (see :mod:`pinnsiren.ansatz`); by default
             ``solve`` chooses.
 
@@ -134,10 +137,11 @@ class Problem:
     remark: str = ""
     compared: Region | None = None
     ansatz: "Ansatz | None" = field(default=None, hash=False)
+    layer: "PML | None" = None
 
     def __init__(self, *constraints: Constraint, name: str | None = None, exact: Mapping[Field, Any] | None = None,
                  tolerance: float = 1e-3, remark: str = "", compared: Region | None = None,
-                 ansatz: "Ansatz | None" = None) -> None:
+                 ansatz: "Ansatz | None" = None, layer: "PML | None" = None) -> None:
         for c in constraints:
             if not isinstance(c, Constraint):
                 raise ProblemError(f"a problem is made of constraints, and was given {c!r}; "
@@ -154,8 +158,9 @@ class Problem:
         set_once(self, "exact", None if exact is None else {f: sympy.sympify(e) for f, e in exact.items()})
         set_once(self, "tolerance", tolerance)
         set_once(self, "remark", remark)
-        set_once(self, "compared", compared)
+        set_once(self, "compared", layer.physical.interior if compared is None and layer is not None else compared)
         set_once(self, "ansatz", ansatz)
+        set_once(self, "layer", layer)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -267,7 +272,8 @@ class Problem:
         return Problem(*constraints, name=self.name, exact=None if self.exact is None else all_of(self.exact),
                        tolerance=self.tolerance, remark=self.remark,
                        compared=None if self.compared is None else elsewhere(self.compared),
-                       ansatz=None if self.ansatz is None else replace(self.ansatz, fields=all_of(self.ansatz.fields)))
+                       ansatz=None if self.ansatz is None else replace(self.ansatz, fields=all_of(self.ansatz.fields)),
+                       layer=None if self.layer is None else self.layer.with_parameters(new))
 
     def substitute(self, replacements: Mapping[Field, Any]) -> "Problem":
         """The problem after a change of variables u = expression, applied to every equation.
@@ -285,7 +291,7 @@ class Problem:
     def with_constraints(self, constraints: Iterable[Constraint], exact: Mapping[Field, Any] | None = None) -> "Problem":
         """The same problem with other constraints, and with an exact solution only if one is given; without ansatz."""
         return Problem(*constraints, name=self.name, exact=exact, tolerance=self.tolerance, remark=self.remark,
-                       compared=self.compared)
+                       compared=self.compared, layer=self.layer)
 
     def _atoms(self, kind: type) -> set[Any]:
         return {a for c in self.constraints for r in c.equation.residuals for a in r.atoms(kind)}

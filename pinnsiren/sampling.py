@@ -57,6 +57,11 @@ class Points:
     def __len__(self) -> int:
         return len(self.values)
 
+    def subset(self, chosen: Mask) -> "Points":
+        """Some of the points: (n,) bool."""
+        return Points(self.coordinates, self.values[chosen], None if self.normals is None else self.normals[chosen],
+                      {symbol: column[chosen] for symbol, column in self.data.items()})
+
 
 @dataclass(frozen=True, eq=False)
 class Flat:

@@ -116,7 +116,7 @@ def _judged(pml: PML, name: str, waves: list[Any], *, source: bool = True, **kno
     (u,) = {f for c in waves for f in c.equation.lhs.atoms(Field)}
     place: Domain = pml.physical - Disc(_centre(pml), SOURCE_REACH) if source else pml.physical
     return Problem(*waves, Equation(u, 0).on(pml.box.boundary), name=name, tolerance=TOLERANCE, compared=place.interior,
-                   **known)
+                   layer=pml, **known)
 
 
 def _in_two_media(pml: PML, u: Field, *, k: float, level: sympy.Expr, slowness: float, driven: Any = None) -> list[Any]:

@@ -85,8 +85,8 @@ def slow_rows(residual: Residual) -> dict[str, Rows]:
     return layer.rows(layer.start(0.0))
 
 
-def judge(residual: Residual, scales: Mapping[str, float],
-          known: Mapping[Field, float] = MappingProxyType({}), *, noise_counts: bool = False) -> tuple[float, float, dict[str, float]]:
+def judge(residual: Residual, scales: Mapping[str, float], known: Mapping[Field, float] = MappingProxyType({}), *,
+          noise_counts: bool = False) -> tuple[float, float, dict[str, float]]:
     """(estimated relative error, loss, residuals by constraint) of a model at a residual's points.
 
     The estimate is max_f |δ_f|/|u_f| + √Σ_m w_m (ρ_m / (S_m |u|_m))²: root mean squares of the smooth correction δ beside

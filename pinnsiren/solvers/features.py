@@ -55,7 +55,7 @@ class Features:
 
     def candidates(self, share: float) -> list[Band]:
         """Bands to try with a share of the features on the variety."""
-        bands = [replace(b, share=share) for b in candidates(self.problem)]
+        bands = [replace(b, share=share) for b in self._bands]
         return [*dict.fromkeys(replace(b, widths=self._of_use(b.widths)) for b in bands)] if share == 1 else bands
 
     def pool(self, size: int, share: float) -> list[Band]:
@@ -120,6 +120,10 @@ class Features:
         along = self.variety.along if self.variety and len(self.variety.along) == 1 else ()
         return tuple(LADDER[0] if i in along else max(NARROWEST, min(w, end))
                      for i, (w, end) in enumerate(zip(widths, self._extent, strict=True)))
+
+    @cached_property
+    def _bands(self) -> list[Band]:
+        return candidates(self.problem)
 
     @cached_property
     def _extent(self) -> tuple[float, ...]:

@@ -21,13 +21,14 @@ from pinnsiren.errors import PinnsirenError, StorageError
 from pinnsiren.storage.expressions import ExpressionWriter
 
 KIND = "$"
-_DECLARATIONS = ("pinnsiren.problem", "pinnsiren.sampling", "pinnsiren.domains", "pinnsiren.ansatz")
+_DECLARATIONS = ("pinnsiren.problem", "pinnsiren.sampling", "pinnsiren.domains", "pinnsiren.ansatz",
+                 "pinnsiren.pml")
 _NUMBERS = MappingProxyType({"nan": math.nan, "inf": math.inf, "-inf": -math.inf})
 
 
 @cache
 def declared_classes() -> Mapping[str, type]:
-    """The frozen dataclasses of problem, sampling and domains by name: the only classes that a file may name."""
+    """The frozen dataclasses of declarations by name: the only classes that a file may name."""
     roots = [import_module(name) for name in _DECLARATIONS]
     modules = [*roots, *(import_module(m.name) for root in roots
                          for m in walk_packages(getattr(root, "__path__", []), root.__name__ + "."))]

@@ -10,6 +10,7 @@ import torch
 from pinnsiren.compile import compile_expressions
 from pinnsiren.errors import ReferenceError
 from pinnsiren.partials import Partial, linearise, partials
+from pinnsiren.pml import PML
 from pinnsiren.problem import Constraint, Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Field
@@ -18,7 +19,8 @@ from pinnsiren.validation.exact import Exact, columns_of
 from pinnsiren.validation.figure import pictures_of
 from pinnsiren.validation.null_space import NullSpace, determined, null_space
 from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, in_order, relative_l2
-from pinnsiren.validation.report import FieldError, Report, judge
+from pinnsiren.validation.reflection import reflection
+from pinnsiren.validation.report import FieldError, Reflection, Report, judge
 
 COMPARED = 4096  # interior points: their sampling error of an L2 norm is about 1 %
 ON_BOUNDARIES = 1024
@@ -62,6 +64,7 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
     residuals = {c.name: residual_rms(solution, c) for c in problem.constraints}
     imbalance = None if found is None or found.proved else max(imbalance_of(solution, c, inside) for c in problem.constraints)
     verdict, reason = judge(errors, tolerance, why_none=why_none, imbalance=imbalance)
+    returned = None if problem.layer is None or problem.ranges else _reflection(solution, problem.layer)
 
     def shown(field: Field, at: Points) -> Array:
         values = np.asarray(solution(field, in_order(at, problem)))
@@ -74,7 +77,7 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
                            sliced=own is None)
     return Report(problem=problem, reference=None if found is None else found.description,
                   errors=errors, residuals=residuals, tolerance=tolerance, verdict=verdict, reason=reason,
-                  pictures=pictures)
+                  pictures=pictures, reflection=returned)
 
 
 def comparison_points(problem: Problem) -> tuple[Points, tuple[Points, ...]]:
@@ -97,6 +100,14 @@ def comparison_points(problem: Problem) -> tuple[Points, tuple[Points, ...]]:
     inside = [r.sample(n, seed=SEED) for r, n in zip(regions, shares, strict=True)]
     boundary = tuple(r.sample(ON_BOUNDARIES, seed=SEED) for r in dict.fromkeys(outer))
     return _joined(inside), boundary
+
+
+def _reflection(solution: Solved, layer: PML) -> Reflection | None:
+    """What comes back from the layer; None where it cannot be measured."""
+    try:
+        return Reflection(max(reflection(solution, layer, field=f) for f in solution.problem.fields), layer.reflection())
+    except ReferenceError:
+        return None
 
 
 def residual_rms(solution: Solved, constraint: Constraint) -> float:

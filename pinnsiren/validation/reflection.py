@@ -18,7 +18,7 @@ from pinnsiren.symbols import Field, RangedParameter
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-SHELLS = (0.8, 0.86, 0.92, 0.98)  # of the largest sphere within the physical box: outside of most sources and inclusions
+SHELLS = (0.86, 0.9, 0.94, 0.98)  # of the largest sphere within the physical box: outside of most sources and inclusions
 CLOSEST = 0.05  # of a wavelength from the inner to the outer shell: less cannot tell e^{−ikr} from e^{ikr}
 
 
@@ -43,7 +43,7 @@ def reflection(solution: Solved, pml: PML, *, field: Field | None = None, centre
         field: by default the only one of the problem.
         centre: of the spheres, a number for each coordinate; by default the middle of the physical box.
         radii: of the spheres, in the coordinates' unit; all sources and inclusions are within the smallest, and the
-            largest is within the physical box. By default 0.8 to 0.98 of the largest that fits.
+            largest is within the physical box. By default 0.86 to 0.98 of the largest that fits.
 
     Raises:
         ReferenceError: more than three coordinates, several fields and none named, spheres that leave the physical box or

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,22 @@ class FieldError:
         return f"differs{free} by {self.relative_l2:.1e} (the reference's own error is {self.reference_error:.1e})"
 
 
+@dataclass(frozen=True)
+class Reflection:
+    """What comes back from a perfectly matched layer, in amplitude beside what goes out; dimensionless.
+
+    Attributes:
+        measured: of the solution, see :func:`pinnsiren.validation.reflection.reflection`; its error counts as well.
+        expected: of the layer alone, e^{−2 k a₀ L/(p+1)} for waves that meet it head on.
+    """
+
+    measured: float
+    expected: float
+
+    def __str__(self) -> str:
+        return f"{self.measured:.1e} of what goes out comes back (the layer itself sends back {self.expected:.1e})"
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """How far to trust a solution.
@@ -67,6 +83,7 @@ class Report:
         verdict: "confirmed", "inconclusive" or "rejected".
         reason: one sentence that says why.
         pictures: what :meth:`plot` draws.
+        reflection: of the problem's perfectly matched layer, None if it has none or nothing can be measured.
     """
 
     problem: Problem
@@ -77,6 +94,7 @@ class Report:
     verdict: Verdict
     reason: str
     pictures: tuple[Picture, ...] = field(repr=False, default=())
+    reflection: Reflection | None = None
 
     @property
     def reference_error(self) -> float:
@@ -96,6 +114,7 @@ class Report:
                                 "reference_error": _finite(e.reference_error), "claim": _finite(e.claim), "up_to": e.up_to,
                                 "psnr": None if e.psnr is None else _finite(e.psnr)} for f, e in self.errors.items()},
             "residuals": {name: _finite(r) for name, r in self.residuals.items()},
+            "reflection": None if self.reflection is None else asdict(self.reflection),
         }
 
     def to_html(self, path: str | Path) -> Path:
@@ -110,6 +129,10 @@ class Report:
             (f"Against {self.reference}", ("field", "relative L2", "maximum", "reference's own error", "PSNR"), errors),
             ("Residuals at new points, for data sets at the data", ("equation", "root mean square"),
              [(name, f"{value:.2e}") for name, value in self.residuals.items()])]
+        if self.reflection is not None:
+            tables.append(("Reflection of the absorbing layer, in amplitude beside what goes out",
+                           ("measured", "of the layer itself"),
+                           [(f"{self.reflection.measured:.1e}", f"{self.reflection.expected:.1e}")]))
         path = Path(path)
         said = f"{self.reason} {self.problem.remark}".strip()
         write_whole(path, html_page(self.problem, verdict=str(self.verdict), reason=said,
@@ -124,6 +147,7 @@ class Report:
                          f"reference's own error {e.reference_error:.1e}")
             lines += [] if e.psnr is None else [f"  {'':<11} PSNR {e.psnr:.1f} dB"]
         lines += [f"  residual    {value:.1e} on {name} (root mean square)" for name, value in self.residuals.items()]
+        lines += [f"  reflection  {self.reflection}"] if self.reflection is not None else []
         lines += [f"  remark      {self.problem.remark}"] if self.problem.remark else []
         return "\n".join(lines)
 
