@@ -5,6 +5,7 @@ an equation may use has its rule, and what has none is an error.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -13,6 +14,8 @@ from pinnsiren.errors import EquationError
 from pinnsiren.symbols import Data, Field
 
 Pair = tuple[sympy.Expr, sympy.Expr]
+
+REMEMBERED = 256  # expressions whose parts are kept
 
 _COMPLEX = (sympy.hankel1, sympy.hankel2, sympy.functions.elementary.exponential.exp_polar)
 
@@ -30,6 +33,7 @@ def is_real(expression: sympy.Expr) -> bool:
     return not (expression.has(sympy.I, *_COMPLEX) or any(not d.is_real for d in expression.atoms(Data)))
 
 
+@lru_cache(REMEMBERED)
 def real_and_imaginary(expression: sympy.Expr) -> Pair:
     """(Re e, Im e) of an expression whose symbols are real, except for complex Data.
 
@@ -44,6 +48,14 @@ class _Splitter:
 
     def __init__(self) -> None:
         self.known: dict[sympy.Expr, Pair] = {}
+        self.real: dict[Any, bool] = {}
+
+    def is_real(self, e: Any) -> bool:
+        """As :func:`is_real`, each part looked at once."""
+        if e not in self.real:
+            complex_itself = e is sympy.I or isinstance(e, _COMPLEX) or (isinstance(e, Data) and not e.is_real)
+            self.real[e] = not complex_itself and all(self.is_real(a) for a in e.args)
+        return self.real[e]
 
     def split(self, e: sympy.Expr) -> Pair:
         if e not in self.known:
@@ -51,7 +63,7 @@ class _Splitter:
         return self.known[e]
 
     def _new(self, e: sympy.Expr) -> Pair:
-        if is_real(e):
+        if self.is_real(e):
             return _real_form(e), sympy.S.Zero
         if e is sympy.I:
             return sympy.S.Zero, sympy.S.One
@@ -70,7 +82,7 @@ class _Splitter:
             return re, im
         if isinstance(e, (sympy.hankel1, sympy.hankel2)):
             order, argument = e.args
-            if not is_real(argument):
+            if not self.is_real(argument):
                 raise EquationError(f"{e} has a complex argument; only Hankel functions of real arguments are supported.")
             sign = 1 if isinstance(e, sympy.hankel1) else -1
             return sympy.besselj(order, argument), sign * sympy.bessely(order, argument)
@@ -81,7 +93,7 @@ class _Splitter:
         return rule(*self.split(e.args[0]))
 
     def _product(self, e: sympy.Mul) -> Pair:
-        real = [a for a in e.args if is_real(a)]
+        real = [a for a in e.args if self.is_real(a)]
         re, im = sympy.S.One, sympy.S.Zero
         for factor in (a for a in e.args if a not in real):
             a, b = self.split(factor)
@@ -101,7 +113,7 @@ class _Splitter:
             return re, im
         if base == sympy.E:
             return _exp(*self.split(exponent))
-        logarithm = (sympy.log(base), sympy.S.Zero) if is_real(base) and base.is_positive else _log(*self.split(base))
+        logarithm = (sympy.log(base), sympy.S.Zero) if self.is_real(base) and base.is_positive else _log(*self.split(base))
         (a, b), (p, q) = logarithm, self.split(exponent)
         return _exp(p * a - q * b, p * b + q * a)
 

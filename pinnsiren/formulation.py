@@ -5,14 +5,14 @@ The engine below sees real fields of coordinates, and never hears of complex num
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
 from pinnsiren.check.evaluation import evaluate
-from pinnsiren.complex_parts import in_real_fields, real_and_imaginary
+from pinnsiren.complex_parts import REMEMBERED, in_real_fields, real_and_imaginary
 from pinnsiren.domains.box import Interval
 from pinnsiren.domains.region import Region
 from pinnsiren.errors import ProblemError
@@ -95,9 +95,13 @@ def formulate(problem: Problem, ansatz: "Ansatz | None" = None) -> Formulation:
 
 def expressed(expression: Any, forms: Forms) -> sympy.Expr:
     """An expression of declared fields, complex or real, in the fields that networks carry."""
-    real = in_real_fields(sympy.sympify(expression))
-    changed = {f: e for f, e in forms.items() if f != e}
-    return real.subs(changed).doit() if changed else real
+    return _expressed(sympy.sympify(expression), tuple((f, e) for f, e in forms.items() if f != e))
+
+
+@lru_cache(REMEMBERED)
+def _expressed(expression: sympy.Expr, changed: tuple[tuple[Field, sympy.Expr], ...]) -> sympy.Expr:
+    real = in_real_fields(expression)
+    return real.subs(dict(changed)).doit() if changed else real
 
 
 def _require_known(ansatz: "Ansatz", problem: Problem) -> None:

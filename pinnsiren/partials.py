@@ -54,7 +54,12 @@ def in_partials(expression: Any) -> sympy.Expr:
         EquationError: a derivative of something that is not a field, or a field evaluated elsewhere than at its own
             coordinates, such as u(0, y).
     """
-    expression = sympy.sympify(expression).doit()
+    return _in_partials(sympy.sympify(expression))
+
+
+@lru_cache(REMEMBERED)
+def _in_partials(expression: sympy.Expr) -> sympy.Expr:
+    expression = expression.doit()
     found: dict[sympy.Expr, Partial] = {}
     for derivative in expression.atoms(sympy.Derivative):
         field = derivative.expr

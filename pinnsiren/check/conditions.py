@@ -1,6 +1,6 @@
 """Whether a problem has the initial and boundary conditions that its equations need."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -54,49 +54,74 @@ def _time_orders(problem: "Problem", field: Field, t: sympy.Symbol) -> tuple[int
 
 
 def missing_boundary(problem: "Problem") -> Iterator[Finding]:
-    """Fields with second derivatives in space whose boundary is in part without any condition for them."""
-    for field in problem.fields:
-        for c in problem.constraints:
-            if _fills(c.region) and c.region.domain is not None and _needs_boundary(c, field):
-                place = _free_place(problem, field, c.region)
-                if place:
-                    yield Finding("warning", f"no condition for {field} holds on the boundary at {place}, where its equation "
-                                             "has second derivatives: the solution may not be determined. Add one there.")
-                    break
+    """Fields whose boundary has in part fewer conditions than their equations' order in space asks for.
+
+    One for two derivatives. Fields of coupled equations are counted together: w = −Δu, Δw = f takes two for u as well.
+    """
+    for fields, region in _systems(problem):
+        wanted = sum(_order(problem, f) // 2 for f in fields)
+        place = _free_place(problem, fields, region, wanted) if wanted else None
+        if place:
+            found, where = place
+            names = ", ".join(map(str, fields))
+            few = f"only {found} of {wanted} conditions for {names} hold" if found else f"no condition for {names} holds"
+            yield Finding("warning", f"{few} on the boundary at {where}, where the equations have second derivatives: "
+                                     "the solution may not be determined. Add what is missing.")
 
 
-def _needs_boundary(constraint: "Constraint", field: Field) -> bool:
+def _systems(problem: "Problem") -> Iterator[tuple[list[Field], Region]]:
+    """Fields that equations inside join, with the region of one of these."""
+    inside = [c for c in problem.constraints if _fills(c.region)]
+    left = {f for c in inside for f in _fields_of(c)}
+    for field in (f for f in problem.fields if f in left):
+        if field not in left:
+            continue
+        joined = {field}
+        while (more := {f for c in inside if joined & _fields_of(c) for f in _fields_of(c)} | joined) != joined:
+            joined = more
+        left -= joined
+        yield ([f for f in problem.fields if f in joined],
+               next(c.region for c in inside if field in _fields_of(c)))
+
+
+def _fields_of(constraint: "Constraint") -> set[Field]:
+    return {p.field for p in partials(constraint.residuals)}
+
+
+def _order(problem: "Problem", field: Field) -> int:
+    """The highest derivative of a field along one coordinate of space, in equations inside."""
     space = [i for i, c in enumerate(field.coordinates) if not isinstance(c, Time)]
-    return any(p.orders[i] > 1 for p in partials(constraint.residuals) if p.field == field for i in space)
+    used = [p for c in problem.constraints if _fills(c.region) for p in partials(c.residuals) if p.field == field]
+    return max((p.orders[i] for p in used for i in space), default=0)
 
 
-def _free_place(problem: "Problem", field: Field, region: Region) -> str:
-    """A point of the boundary that no condition for the field covers, as text; empty if there is none.
+def _free_place(problem: "Problem", fields: Sequence[Field], region: Region, wanted: int) -> tuple[int, str] | None:
+    """How many conditions hold at a point of the boundary that has too few, and its place; None if there is none.
 
-    Where some part has two conditions (Cauchy data), another may do without.
+    Where some part has more (Cauchy data), another may do with less.
     """
     if region.domain is None:
-        return ""
+        return None
     try:
         boundary = region.domain.boundary
         if boundary.is_empty():
-            return ""
+            return None
         sampled = boundary.sample(PROBES, seed=0)
     except DomainError:  # a domain that is periodic along all coordinates has no boundary
-        return ""
+        return None
     across_time = [i for i, c in enumerate(region.coordinates) if isinstance(c, Time)]
     lateral = np.ones(len(sampled), bool) if sampled.normals is None else ~sampled.normals[:, across_time].any(axis=1)
     points = sampled.values[lateral]
     size = float(np.ptp(region.domain.bounds, axis=1).max())
     conditions = np.zeros(len(points), int)
     for c in problem.constraints:
-        holds = any(p.field == field for p in partials(c.residuals))
-        if holds and not _fills(c.region) and c.region.coordinates == region.coordinates:
+        if _fields_of(c) & set(fields) and not _fills(c.region) and c.region.coordinates == region.coordinates:
             conditions += len(c.residuals) * c.region.contains(points, 1e-9 * size)
-    free = conditions == 0
-    if not free.any() or conditions.max(initial=0) > 1:
-        return ""
-    return ", ".join(f"{s} = {v:.3g}" for s, v in zip(region.coordinates, points[free][0], strict=True))
+    bare = conditions < wanted
+    if not bare.any() or conditions.max(initial=0) > wanted:
+        return None
+    first = int(np.argmin(conditions))
+    return int(conditions[first]), ", ".join(f"{s} = {v:.3g}" for s, v in zip(region.coordinates, points[first], strict=True))
 
 
 def points_outside(problem: "Problem") -> Iterator[Finding]:

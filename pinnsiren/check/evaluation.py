@@ -15,7 +15,7 @@ def evaluate(expression: sympy.Expr, columns: dict[sympy.Symbol, np.ndarray]) ->
     if any(isinstance(s, Normal) for s in arguments):
         return np.zeros(count)  # normals are unit vectors: they make nothing infinite
     try:
-        call = sympy.lambdify(arguments, expression, ["scipy", "numpy"], dummify=True)
+        call = sympy.lambdify(arguments, expression, ["scipy", "numpy"], dummify=True, cse=True)
         with np.errstate(all="ignore"):
             values = np.asarray(call(*(columns[s] for s in arguments)))
         if np.iscomplexobj(values):

@@ -1,6 +1,7 @@
 """A sympy condition on coordinates, such as (x > 0) & Eq(y, 1), as a numpy predicate with a sensible tolerance."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from pinnsiren.symbols import Parameter
 
 Columns = Sequence[NDArray[np.float64]]
 Holds = Callable[[Columns], NDArray[np.bool_]]
+
+REMEMBERED = 256  # predicates: each takes tens of milliseconds to make, and is asked for at every sample
 
 
 def check_condition(condition: Any, symbols: Sequence[sympy.Symbol]) -> sympy.Basic:
@@ -36,7 +39,8 @@ def check_condition(condition: Any, symbols: Sequence[sympy.Symbol]) -> sympy.Ba
     return condition
 
 
-def predicate(condition: sympy.Basic, symbols: Sequence[sympy.Symbol], tolerance: float) -> Holds:
+@lru_cache(REMEMBERED)
+def predicate(condition: sympy.Basic, symbols: tuple[sympy.Symbol, ...], tolerance: float) -> Holds:
     """A function from columns (n,), one for each symbol, to (n,) bool.
 
     Each comparison of g = lhs − rhs with 0 counts |g| ≤ tolerance·Σ|∂g/∂x_i| as equality: points within a distance
