@@ -6,7 +6,7 @@ remains is divided by the size that the fast features give to the rows.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -180,8 +180,9 @@ class _Correction:
                                           for m in x.matrix.split(widths, dim=1)]) for name, x in rows.items()}
         pairing = layer.pairing(rows) if layer.is_linear else None
         beside = delta.new_tensor([known.get(f, 0.0) for c in residual.model.carriers for f in c.fields])
-        sizes = _together(torch.hypot(_field_sizes(jets), beside), pairing)
-        return cls(_together(_field_sizes(layer.jets(layer.split(delta))), pairing), sizes, shares, left)
+        seen = _seen(residual, rows, widths)
+        sizes = _together(torch.hypot(_field_sizes(jets, seen), beside), pairing)
+        return cls(_together(_field_sizes(layer.jets(layer.split(delta)), seen), pairing), sizes, shares, left)
 
     def estimate(self, scales: Mapping[str, float]) -> float:
         """Of the relative error of the fields: the largest of any field, so that a small one counts as much."""
@@ -225,13 +226,25 @@ def _box(network: torch.nn.Module) -> Tensor | None:
     return torch.stack([centre - half, centre + half], dim=1)
 
 
-def _field_sizes(jets: Jets) -> Tensor:
-    """The root mean square of each field at all points where an equation uses it, (fields,)."""
+def _seen(residual: Residual, rows: Mapping[str, Rows], widths: Sequence[int]) -> list[Tensor]:
+    """For each sample, at which points the equations depend on each field: (n, fields), 1 or 0.
+
+    Where a coefficient vanishes, as that of a field which is there for an inclusion only, it may have any value.
+    """
     found = []
-    for carried in zip(*jets, strict=True):
-        squares = torch.stack([j[0].square().sum(dim=0) for j in carried]).sum(dim=0)
-        found.append((squares / max(1, sum(j.shape[1] for j in carried))).sqrt())
-    return torch.cat(found)
+    for s in residual.samples:
+        felt = torch.stack([m.abs().reshape(-1, s.count, m.shape[1]).amax(dim=0)
+                            for m in (rows[c.name].matrix for c in s.group.constraints)]).amax(dim=0)
+        found.append(torch.stack([f.amax(dim=1) > 0 for f in felt.split(list(widths), dim=1)], dim=1).to(felt))
+    return found
+
+
+def _field_sizes(jets: Jets, seen: Sequence[Tensor]) -> Tensor:
+    """The root mean square of each field at all points where an equation depends on it, (fields,)."""
+    values = torch.cat([torch.cat([j[0] if j.shape[1] else j.new_zeros(len(mask), j.shape[2]) for j in carried], dim=1)
+                        for carried, mask in zip(jets, seen, strict=True)])
+    counted = torch.cat(list(seen))
+    return ((values.square() * counted).sum(dim=0) / counted.sum(dim=0).clamp_min(1)).sqrt()
 
 
 def _together(sizes: Tensor, pairing: Pairing | None) -> Tensor:

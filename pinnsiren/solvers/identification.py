@@ -19,7 +19,6 @@ from pinnsiren.solvers.output_layer import FIRM
 from pinnsiren.solvers.task import Task
 from pinnsiren.symbols import Field
 
-ROWS_PER_FEATURE = 2.7
 RIDGE = 1e-12  # of a column's length: far below any direction that the data determine
 SEED = 31
 
@@ -32,7 +31,7 @@ def identified(task: Task, model: Model) -> dict[Field, tuple[float, float]]:
     scalars = [c for c in model.carriers if not c.coordinates]
     if not all(isinstance(c.network, LinearOutput) for c in model.carriers):
         return {f: (float(v), math.nan) for c in scalars for f, v in zip(c.fields, _values(c.network), strict=True)}
-    points = int(ROWS_PER_FEATURE * max(map(unknowns, linear_outputs(model))))
+    points = task.points_for(max(map(unknowns, linear_outputs(model))))
     residual = task.residual(model, points, seed=SEED)
     noisy = measured(residual)
     rows = LastLayer(residual).rows(jets_of(model, residual))

@@ -19,9 +19,8 @@ from pinnsiren.solvers.bands import Band
 from pinnsiren.solvers.estimate import judge
 from pinnsiren.solvers.features import CHEAP, Features
 from pinnsiren.solvers.output_layer import OutputLayer, dense_bytes, gram_bytes
-from pinnsiren.solvers.task import Solver, Step, Task
+from pinnsiren.solvers.task import ROWS_PER_UNKNOWN, Solver, Step, Task
 
-ROWS_PER_FEATURE = 2.7
 HELD_OUT = 0.3  # of the number of fitted points
 SIZES = (300, 600, 1200, 2400, 4000)
 MANY = (8000, 12000, 16000)  # by the normal equations, minutes each, where the tolerance is not met
@@ -194,7 +193,7 @@ class LeastSquares(Solver):
         fitted = task.parts["fitted"].constraints
         sets = [(c.region.points, len(c.residuals)) for c in fitted if isinstance(c.region, PointSet) or not task.data_decide]
         if all(n is not None for n, _ in sets):
-            most = sum((n or 0) * k for n, k in sets) / (ROWS_PER_FEATURE * len(task.problem.carried))
+            most = sum((n or 0) * k for n, k in sets) / (ROWS_PER_UNKNOWN * len(task.problem.carried))
             yield from [s for s in (*SMALL_SIZES, *SIZES) if s <= most] or [max(1, int(most))]
             return
         in_pieces = task.problem.is_linear and all(c.norm == "l2" for c in task.problem.constraints)
@@ -212,13 +211,13 @@ class LeastSquares(Solver):
 
     def _is_dense(self, task: Task, size: int) -> bool:
         """Whether the rows of so many features fit into memory, and are factorised themselves."""
-        points = task.counts(int(ROWS_PER_FEATURE * size))
+        points = task.counts(task.points_for(size))
         return size not in MANY and dense_bytes(task.problem, points, size) <= task.memory_limit
 
     def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None, inside: float | None = None) -> Trial:
         """Solve a network's output layer, and estimate the error on points that were not fitted."""
         began = time.monotonic()
-        points = int(ROWS_PER_FEATURE * max(map(unknowns, linear_outputs(model))))
+        points = task.points_for(max(map(unknowns, linear_outputs(model))))
         residual = task.residual(model, points, seed=1, part="fitted", inside=inside)
         scales = self._layer(task, residual).solve(start.model if start else None)
         held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2, part="held out")
@@ -227,7 +226,7 @@ class LeastSquares(Solver):
 
     def _refitted(self, task: Task, best: Trial) -> Trial:
         """The chosen network fitted once more, to all data; its estimate stays that of the fit to a part of them."""
-        residual = task.residual(best.model, int(ROWS_PER_FEATURE * best.features), seed=1)
+        residual = task.residual(best.model, task.points_for(best.features), seed=1)
         self._layer(task, residual).solve(best.model)
         with torch.no_grad():
             r = residual()

@@ -18,6 +18,7 @@ from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual
 from pinnsiren.symbols import Field
 
+ROWS_PER_UNKNOWN = 2.7  # of a least-squares fit
 INTERIOR_SHARE = {1: 0.9, 2: 0.75}  # of the points go inside the domains, the rest on their boundaries; 1/2 from 3D on
 HELD_OUT = 5  # one in so many points of a data set is held out while networks are chosen
 FEWEST = 10  # a data set of fewer points is used whole
@@ -116,6 +117,15 @@ class Task:
             raise SolveError(f"points={self.points}; give whole numbers >= 1, or None to let the solver choose.")
         return {c.name: given.get(c.name) or c.points or c.region.points or share
                 for c, share in zip(problem.constraints, _shares(problem, points, inside), strict=True)}
+
+    def points_for(self, features: int) -> int:
+        """Points in all for so many features of each field: where an equation joins several, it gives a row for all of them."""
+        inside: dict[Region, int] = {}
+        for c in self.problem.constraints:
+            if c.region.domain is not None and c.region.dimension == len(c.region.coordinates):
+                inside[c.region] = inside.get(c.region, 0) + len(c.residuals)
+        fields = sum(bool(f.coordinates) for f in self.problem.carried)
+        return int(ROWS_PER_UNKNOWN * features * max(1.0, fields / max(inside.values(), default=fields)))
 
     def require_model(self, solver: str) -> Model:
         """The model, for solvers that need one.
