@@ -23,6 +23,7 @@ from pinnsiren.partials import Partial, slope
 from pinnsiren.residual import Group, Residual, Sample, partial_columns
 
 AT_ONCE = 1024  # points of a jet
+HELD_BYTES = 2**28  # of features beside their images, before these are added up
 
 Jets = list[list[Tensor]]  # for each sample, for each carrier: (C, n, outputs)
 Pairing = tuple[tuple[tuple[int, int], ...], ...]  # for each carrier, its outputs that are (Re, Im) of one complex field
@@ -110,8 +111,10 @@ class LastLayer:
     def write(self, coefficients: Sequence[Tensor]) -> None:
         """Put coefficients into the model's output layers."""
         for n, c in zip(linear_outputs(self.residual.model), coefficients, strict=True):
-            parity = _parity(n)
-            n.output.weight.copy_(c[:, :-1] if parity is None else torch.cat([c[:, :-1], parity * c[:, :-1]], dim=1))
+            weight = c[:, :-1]
+            for parity in _parities(n):
+                weight = torch.cat([weight, parity * weight], dim=1)
+            n.output.weight.copy_(weight)
             n.output.bias.copy_(c[:, -1])
 
     def values(self, jets: Jets) -> dict[str, Tensor]:
@@ -234,8 +237,7 @@ def _jet(network: Network, points: Tensor, channels: Channels, coefficients: Seq
 
 def unknowns(network: LinearOutput) -> int:
     """How many coefficients a network's features have for each output; features and their images share them."""
-    features = network.output.in_features
-    return features if _parity(network) is None else features // 2
+    return network.output.in_features // 2**len(_parities(network))
 
 
 def pieces(residual: Residual, linearisations: Sequence[Linearisation], points: int) -> Iterator[LastLayer]:
@@ -255,9 +257,9 @@ def sliced(sample: Sample, some: slice) -> Sample:
                   replace(bound, outputs=bound.outputs[:len(sample.group.residuals)]))
 
 
-def _parity(network: LinearOutput) -> int | None:
-    """1 or −1 where the second half of the features are images of the first, None otherwise."""
-    return network.mirror[2] if isinstance(network, Fourier) and network.mirror else None
+def _parities(network: LinearOutput) -> tuple[int, ...]:
+    """1 or −1 for each mirror that a network's features have."""
+    return tuple(parity for *_, parity in network.mirrors) if isinstance(network, Fourier) else ()
 
 
 def _features(model: Model, sample: Sample) -> list[Tensor]:
@@ -267,13 +269,22 @@ def _features(model: Model, sample: Sample) -> list[Tensor]:
         if not q.places:
             found.append(x.new_zeros(1, 0, unknowns(n) + 1))
             continue
-        hidden, parity = n.hidden(x, q.channels, a), _parity(n)
-        if parity is not None:
-            hidden = hidden[..., :unknowns(n)] + parity * hidden[..., unknowns(n):]
+        size = max(64, HELD_BYTES // (8 * len(q.channels) * n.output.in_features)) if _parities(n) else max(1, len(x))
+        hidden = torch.cat([_folded(n, x[some], q.channels, [c[:, some] if c.shape[1] > 1 else c for c in a])
+                            for some in (slice(i, i + size) for i in range(0, max(1, len(x)), size))], dim=1)
         constant = hidden.new_zeros(*hidden.shape[:2], 1)
-        constant[0] = 1 if parity != -1 else 0
+        constant[0] = 0 if -1 in _parities(n) else 1
         found.append(torch.cat([hidden, constant], dim=2))
     return found
+
+
+def _folded(network: LinearOutput, points: Tensor, channels: Channels, coefficients: Sequence[Tensor]) -> Tensor:
+    """The features' jets, each with its images added: (C, n, F)."""
+    hidden = network.hidden(points, channels, coefficients)
+    for parity in reversed(_parities(network)):
+        half = hidden.shape[2] // 2
+        hidden = hidden[..., :half] + parity * hidden[..., half:]
+    return hidden
 
 
 def _complex(rows: Rows, count: int) -> Rows:

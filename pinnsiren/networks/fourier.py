@@ -13,7 +13,7 @@ from pinnsiren.networks.feedforward import FeedForward
 from pinnsiren.networks.initialisation import centre_and_half_width, linear, require_sizes, uniform
 from pinnsiren.networks.variety import Term, Variety, on_lattice, periodic_band
 
-Mirror = tuple[int, int, int]  # coordinate, side of the box (−1 or 1), parity (1 even, −1 odd)
+Mirror = tuple[int, int, int]  # coordinate, place (a side of the box, −1 or 1, or its middle, 0), parity (1 even, −1 odd)
 
 
 class Fourier(FeedForward):
@@ -30,8 +30,9 @@ class Fourier(FeedForward):
             the features, see :class:`~pinnsiren.networks.variety.Variety`; None for free ones.
         along: the coordinates whose frequency the polynomial gives; by default all that are not periodic.
         share: part of the features on the variety.
-        mirror: (coordinate, side, parity): the second half of the features are images of the first half in that face of
-            the box, so that equal (parity 1) or opposite (−1) coefficients make fields even or odd there.
+        mirror: (coordinate, place, parity): the second half of the features are images of the first half in that face, or
+            the middle plane, of the box, so that equal (parity 1) or opposite (−1) coefficients make fields even or odd
+            there. With several, the images of each are those of all features that the ones before it give.
         box: bounds (d, 2); coordinates are scaled so that it becomes [−1, 1]^d. None leaves them as they are.
         seed, dtype, device: of the parameters.
 
@@ -47,8 +48,8 @@ class Fourier(FeedForward):
     def __init__(self, inputs: int, outputs: int, width: int, band: float | Sequence[float], *,
                  interactions: int | None = None, periodic: Sequence[bool] | None = None,
                  variety: Sequence[Term] | None = None, along: Sequence[int] | None = None, share: float = 1.0,
-                 mirror: Mirror | None = None, box: Sequence[Sequence[float]] | Tensor | None = None, seed: int = 0,
-                 dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> None:
+                 mirror: Mirror | Sequence[Mirror] | None = None, box: Sequence[Sequence[float]] | Tensor | None = None,
+                 seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> None:
         super().__init__()
         require_sizes("Fourier", inputs=inputs, outputs=outputs, width=width)
         self.inputs, self.outputs, self.seed, self.omega0 = inputs, outputs, seed, None
@@ -59,13 +60,13 @@ class Fourier(FeedForward):
         self.interactions, self.share = interactions, share
         self.periodic = None if periodic is None else [bool(p) for p in periodic]
         self.variety = _variety(variety, along, self.periodic or [False] * inputs)
-        self.mirror = None if mirror is None else (int(mirror[0]), int(mirror[1]), int(mirror[2]))
+        self.mirrors = _mirrors(mirror)
         self._require_a_law(width)
         generator = torch.Generator().manual_seed(seed)
-        own = width // 2 if self.mirror else width
+        own = width // 2**len(self.mirrors)
         frequencies, phases = self._drawn(own, generator), uniform((own,), math.pi, generator)
-        if self.mirror:
-            frequencies, phases = _with_images(frequencies, phases, self.mirror)
+        for one in self.mirrors:
+            frequencies, phases = _with_images(frequencies, phases, one)
         self.layers = nn.ModuleList([linear(frequencies, phases)])
         self.output = linear(frequencies.new_zeros(outputs, width), frequencies.new_zeros(outputs))
         centre, half_width = centre_and_half_width(box, inputs)
@@ -87,7 +88,7 @@ class Fourier(FeedForward):
                "share": self.share} if self.variety else {}
         return "Fourier", {"inputs": self.inputs, "outputs": self.outputs, "width": self.output.in_features,
                            "band": self.band, "interactions": self.interactions, "periodic": self.periodic,
-                           "mirror": list(self.mirror) if self.mirror else None, "seed": self.seed, **law,
+                           "mirror": [list(m) for m in self.mirrors], "seed": self.seed, **law,
                            **self.common_spec()}
 
     def _drawn(self, count: int, generator: torch.Generator) -> Tensor:
@@ -119,10 +120,11 @@ class Fourier(FeedForward):
             raise SolveError(f"Fourier of {self.inputs} inputs was given a variety in {self.variety.dimension} dimensions, "
                              f"share={self.share} and interactions={self.interactions}; expected the same dimensions, a "
                              "share from 0 to 1, and no interactions.")
-        if self.mirror and not (width % 2 == 0 and 0 <= self.mirror[0] < self.inputs and self.mirror[1] in (-1, 1)
-                                and self.mirror[2] in (-1, 1)):
-            raise SolveError(f"Fourier of {self.inputs} inputs and width {width} was given mirror={self.mirror}; expected a "
-                             "coordinate, a side −1 or 1 and a parity −1 or 1, and an even width.")
+        if width % 2**len(self.mirrors) or any(not 0 <= i < self.inputs or place not in (-1, 0, 1) or parity not in (-1, 1)
+                                               for i, place, parity in self.mirrors):
+            raise SolveError(f"Fourier of {self.inputs} inputs and width {width} was given mirror={self.mirrors}; expected a "
+                             "coordinate, a side −1 or 1 or the middle 0, and a parity −1 or 1, and a width that is even, or a "
+                             "multiple of 2 to the number of mirrors.")
 
 
 def _variety(terms: Sequence[Term] | None, along: Sequence[int] | None, periodic: Sequence[bool]) -> Variety | None:
@@ -133,12 +135,17 @@ def _variety(terms: Sequence[Term] | None, along: Sequence[int] | None, periodic
     return Variety(plain, tuple(used if along is None else along))
 
 
+def _mirrors(given: Mirror | Sequence[Mirror] | None) -> tuple[Mirror, ...]:
+    listed: Sequence[Any] = [given] if given and isinstance(given[0], int) else given or []
+    return tuple((int(m[0]), int(m[1]), int(m[2])) for m in listed)
+
+
 def _with_images(frequencies: Tensor, phases: Tensor, mirror: Mirror) -> tuple[Tensor, Tensor]:
-    """The features, then their images in the plane x̂_i = side: w_i → −w_i, b → b + 2·side·w_i."""
-    axis, side, _ = mirror
+    """The features, then their images in the plane x̂_i = place: w_i → −w_i, b → b + 2·place·w_i."""
+    axis, place, _ = mirror
     images = frequencies.clone()
     images[:, axis] *= -1
-    return torch.cat([frequencies, images]), torch.cat([phases, phases + 2 * side * frequencies[:, axis]])
+    return torch.cat([frequencies, images]), torch.cat([phases, phases + 2 * place * frequencies[:, axis]])
 
 
 def _chosen(shape: tuple[int, int], interactions: int, generator: torch.Generator) -> Tensor:

@@ -22,7 +22,7 @@ LADDER = (3.0, 6.0, 12.0, 24.0, 48.0)
 OWN = (1.0, 1.3, 2.0)  # factors on the problem's own length scales
 MOST = 40  # features for each sine that a band needs: beyond, they are as good as dependent
 NARROWEST = 2.0  # below, sines are too close to polynomials for double precision
-SAMPLES = 1024
+SAMPLES = 2**14  # places at which known functions are looked at: narrow ones fill a small part of a domain
 NOISE = 1e-6  # a spread below this part of the slope is rounding: sin(πx) on x = ±1
 
 

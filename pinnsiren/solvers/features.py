@@ -16,7 +16,7 @@ from pinnsiren.networks.fourier import Mirror
 from pinnsiren.networks.variety import Variety
 from pinnsiren.problem import Problem
 from pinnsiren.solvers.bands import LADDER, MOST, NARROWEST, Band, candidates
-from pinnsiren.solvers.mirrors import mirror_of
+from pinnsiren.solvers.mirrors import mirrors_of, satisfied_by
 from pinnsiren.solvers.symbol import has_sources, variety_of
 from pinnsiren.solvers.task import Task, inside_share
 from pinnsiren.symbols import Field, Unknown
@@ -35,16 +35,16 @@ class Features:
     Args:
         problem: in real fields.
         variety: of its equations inside, None if it has none of use.
-        mirror: see :func:`~pinnsiren.solvers.mirrors.mirror_of`.
+        mirrors: see :func:`~pinnsiren.solvers.mirrors.mirrors_of`.
     """
 
     problem: Problem
     variety: Variety | None
-    mirror: Mirror | None
+    mirrors: tuple[Mirror, ...]
 
     @classmethod
     def of(cls, problem: Problem) -> "Features":
-        return cls(problem, variety_of(problem), mirror_of(problem))
+        return cls(problem, variety_of(problem), mirrors_of(problem))
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -52,6 +52,11 @@ class Features:
         if self.variety is None:
             return (0.0,)
         return (0.0, HALF) if has_sources(self.problem) else (1.0, HALF, 0.0)
+
+    @cached_property
+    def idle(self) -> frozenset[str]:
+        """The constraints on a mirrored face, which features and their images satisfy together."""
+        return satisfied_by(self.problem, self.mirrors)
 
     def candidates(self, share: float) -> list[Band]:
         """Bands to try with a share of the features on the variety."""
@@ -77,15 +82,16 @@ class Features:
         """About how many features resolve a band on the box: those on the variety where all lie on it.
 
         On it one frequency is given by the others, uniform in an ellipsoid, up to the choice of its sign, which a mirror
-        takes away.
+        takes away. Symmetry about a middle plane leaves half of the sines.
         """
+        middle = 2 ** sum(place == 0 for _, place, _ in self.mirrors)
         if not (self.variety and band.share == 1):
-            return band.modes
+            return max(1.0, band.modes / middle)
         counts = []
         for i in self.variety.along:
             others = [w for k, w in enumerate(self._of_use(band.widths)) if k != i]
             counts.append(math.prod(max(1.0, 2 * w / math.pi) for w in others) * _ball(len(others)))
-        return sum(counts) / len(counts) * (1 if self.mirror else 2)
+        return max(1.0, sum(counts) / len(counts) * (1 if any(place for _, place, _ in self.mirrors) else 2) / middle)
 
     def dimension(self, band: Band) -> int:
         """How many directions a band has to grow in: one less on the variety."""
@@ -108,11 +114,11 @@ class Features:
         own, box = fields[0].coordinates, self.problem.bounds
         variety = self.variety if band.share else None
         widths = dict(zip(self.problem.coordinates, band.widths, strict=True))
-        return Fourier(len(own), len(fields), 2 * size if self.mirror else size, [widths[c] for c in own],
+        return Fourier(len(own), len(fields), size * 2**len(self.mirrors), [widths[c] for c in own],
                        interactions=None if band.interactions is None else min(band.interactions, len(own)),
                        periodic=[c in self.problem.periodic for c in own] if self.problem.periodic else None,
                        variety=variety.terms if variety else None, along=variety.along if variety else None,
-                       share=band.share if variety else 1.0, mirror=self.mirror, box=[box[c] for c in own],
+                       share=band.share if variety else 1.0, mirror=self.mirrors, box=[box[c] for c in own],
                        seed=task.seed + size, dtype=task.dtype or torch.float64, device=task.device)
 
     def _of_use(self, widths: tuple[float, ...]) -> tuple[float, ...]:
@@ -136,7 +142,7 @@ def twin(model: Model) -> Model | None:
     Features on the variety make the rows inside vanish, and mirrored ones those on the face; both sizes are rounding.
     """
     networks = {c.fields: c.network for c in model.carriers}
-    if not any(isinstance(n, Fourier) and (n.mirror or n.variety) for n in networks.values()):
+    if not any(isinstance(n, Fourier) and (n.mirrors or n.variety) for n in networks.values()):
         return None
     return Model({fields: _free(n) if isinstance(n, Fourier) else n for fields, n in networks.items()})
 

@@ -25,6 +25,7 @@ HELD_OUT = 0.3  # of the number of fitted points
 SIZES = (300, 600, 1200, 2400, 4000)
 MANY = (8000, 12000, 16000)  # by the normal equations, minutes each, where the tolerance is not met
 SMALL_SIZES = (20, 40, 80, 160)  # before these, for data alone
+ON_VARIETY = 1.6  # times the points: boundaries must tell waves apart that meet them at small angles
 UNINFORMED = 0.3  # an estimated error above it says nothing about the band
 EXHAUSTED = 3.0  # features for each sine that a band needs: with so many, more of them in this band are of no use
 BEHIND = 10.0  # a family of laws whose next estimate is expected to be so many times the best one's is given up
@@ -153,7 +154,7 @@ class LeastSquares(Solver):
             if band in seen or not self._fits(task, size, trials):
                 continue
             seen.add(band)
-            trial = self._trial(task, features.model(task, band, size), band, start=best, inside=features.inside(band))
+            trial = self._trial(task, features.model(task, band, size), band, start=best, features=features)
             trials.append(trial)
             if best is None or trial.estimate < best.estimate:
                 best = trial
@@ -176,13 +177,15 @@ class LeastSquares(Solver):
         """
         ranked = family.ranked
         exhausted = {t.band for t in ranked if t.features > EXHAUSTED * features.modes(t.band)}
-        if size in MANY:
+        if size in MANY and family.estimate < UNINFORMED:
             best = ranked[0]
             growth = (size / best.features) ** (1 / features.dimension(best.band))
             return [best.band.wider() if best.band in exhausted else best.band.wider(growth)]
         if family.estimate < UNINFORMED:
             return [ranked[0].band, ranked[0].band.wider(), *(t.band for t in ranked[1:2])]
         new = [b for b in features.pool(size, family.share) if b not in exhausted]
+        if size in MANY:
+            return new[:1]
         return [t.band for t in ranked[:1]] + new or features.candidates(family.share)[:1]
 
     def _sizes(self, task: Task, features: Features) -> Iterator[int]:
@@ -206,7 +209,7 @@ class LeastSquares(Solver):
         """Whether the minutes of the normal equations may pay: not where the error is small enough, nor where features that
         resolve every scale of the problem know nothing yet."""
         if best.estimate >= UNINFORMED:
-            return min(map(features.modes, features.candidates(best.band.share))) > best.features / EXHAUSTED
+            return features.modes(features.candidates(best.band.share)[0]) > best.features / EXHAUSTED
         return best.estimate > ENOUGH * task.problem.tolerance
 
     def _is_dense(self, task: Task, size: int) -> bool:
@@ -214,11 +217,13 @@ class LeastSquares(Solver):
         points = task.counts(task.points_for(size))
         return size not in MANY and dense_bytes(task.problem, points, size) <= task.memory_limit
 
-    def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None, inside: float | None = None) -> Trial:
+    def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None, features: Features | None = None) -> Trial:
         """Solve a network's output layer, and estimate the error on points that were not fitted."""
         began = time.monotonic()
-        points = task.points_for(max(map(unknowns, linear_outputs(model))))
-        residual = task.residual(model, points, seed=1, part="fitted", inside=inside)
+        on_variety = features is not None and band.share == 1
+        points = int((ON_VARIETY if on_variety else 1) * task.points_for(max(map(unknowns, linear_outputs(model)))))
+        inside, idle = (None, frozenset()) if features is None else (features.inside(band), features.idle)
+        residual = task.residual(model, points, seed=1, part="fitted", inside=inside, idle=idle)
         scales = self._layer(task, residual).solve(start.model if start else None)
         held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2, part="held out")
         estimate, loss, residuals = judge(held_out, scales, task.sizes, noise_counts=task.data_decide)

@@ -1,9 +1,12 @@
-"""Faces in which a problem's solution is even or odd, so that features and their mirror images can share coefficients.
+"""Planes in which a problem's solution is even or odd, so that features and their mirror images can share coefficients.
 
 u_t = 0 at t = 0 with equations that are even in t, or ∂u/∂n = 0 on a face: the solution continues as an even function. u = 0
 there: as an odd one, if the equations allow. That condition then holds by itself, and half of the unknowns are left.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import sympy
 
 from pinnsiren.domains.instants import Final, Initial
@@ -14,18 +17,42 @@ from pinnsiren.partials import Partial
 from pinnsiren.problem import Problem
 from pinnsiren.symbols import Data, Normal, Time
 
+PROBES = 512  # points of a region that tell whether another one is its mirror image
+ROUNDING = 1e-9  # of a region's size
+LONGEST = 2000  # operations: comparing longer expressions takes longer than symmetry saves
 
-def mirror_of(problem: Problem) -> Mirror | None:
-    """(coordinate, side, parity) of the first face in which every field can be continued; None if there is none.
 
-    On the face a condition must say that the fields' odd part there is zero (or the even one). The equations inside and on
-    boundaries that meet the face must be the same after u(…, c, …) → ±u(…, 2m − c, …), m being the place of the face. Time
-    comes first.
+def mirrors_of(problem: Problem) -> tuple[Mirror, ...]:
+    """(coordinate, place, parity) of a face across which every field can be continued, and of the middle planes about which
+    a linear problem is symmetric.
+
+    On the face, the first that is found, time before others, a condition must say that the fields' odd part there is zero (or
+    the even one), and the equations inside and on boundaries that meet the face must be the same after
+    u(…, c, …) → ±u(…, 2m − c, …), m being the place of the face. About a middle plane this reflection must turn every
+    constraint into one of the problem: then the mirrored solution is one, and by linearity so is the mean of both.
     """
     together = groups(problem.carried)
     if len(together) != 1 or not together[0][0].coordinates:
-        return None
+        return ()
     names = together[0][0].coordinates
+    face = _face(problem, names)
+    found = [face] if face else []
+    for i, c in enumerate(names):
+        if problem.is_linear and not isinstance(c, Time) and c not in problem.periodic and (face is None or face[0] != i):
+            parity = next((p for p in (1, -1) if _is_symmetric(problem, c, p)), None)
+            found += [] if parity is None else [(i, 0, parity)]
+    return tuple(found)
+
+
+def satisfied_by(problem: Problem, mirrors: Sequence[Mirror]) -> frozenset[str]:
+    """The names of the constraints on mirrored faces that fields with these parities satisfy identically."""
+    names = groups(problem.carried)[0][0].coordinates
+    faces = [(names[i], problem.bounds[names[i]][place > 0], parity) for i, place, parity in mirrors if place]
+    return frozenset(c.name for c in problem.constraints for coordinate, at, parity in faces
+                     if _place(c.region, coordinate) == at and all(_pinned(r, coordinate, parity) for r in c.residuals))
+
+
+def _face(problem: Problem, names: tuple[sympy.Symbol, ...]) -> Mirror | None:
     for i, c in sorted(enumerate(names), key=lambda pair: not isinstance(pair[1], Time)):
         if c in problem.periodic:
             continue
@@ -34,6 +61,33 @@ def mirror_of(problem: Problem) -> Mirror | None:
                 if _continues(problem, c, place, parity):
                     return i, side, parity
     return None
+
+
+def _is_symmetric(problem: Problem, coordinate: sympy.Symbol, parity: int) -> bool:
+    """Whether each constraint, reflected in the middle of the box along a coordinate, is one of the problem's."""
+    middle = sum(map(sympy.nsimplify, problem.bounds[coordinate])) / 2
+    if any(r.has(Data) or sympy.count_ops(r) > LONGEST for c in problem.constraints for r in c.residuals):
+        return False
+    images = {c.name: [_mirrored(r, coordinate, middle, parity) for r in c.residuals] for c in problem.constraints}
+    return all(any(_covers(other.region, c.region, coordinate, middle) and len(other.residuals) == len(c.residuals)
+                   and all(_same_up_to_sign(a, b) for a, b in zip(images[c.name], other.residuals, strict=True))
+                   for other in problem.constraints) for c in problem.constraints)
+
+
+def _covers(region: Region, other: Region, coordinate: sympy.Symbol, middle: sympy.Expr) -> bool:
+    """Whether a region is the mirror image of another, as far as points of both tell."""
+    if set(region.coordinates) != set(other.coordinates) or coordinate not in region.coordinates:
+        return False
+
+    def lies(one: Region, within: Region) -> bool:
+        points = one.sample(PROBES, seed=0)
+        order = [points.coordinates.index(c) for c in within.coordinates]
+        values = points.values[:, order].copy()
+        axis = within.coordinates.index(coordinate)
+        values[:, axis] = 2 * float(middle) - values[:, axis]
+        return bool(within.contains(values, ROUNDING * float(np.ptp(within.bounds, axis=1).max())).all())
+
+    return lies(region, other) and lies(other, region)
 
 
 def _continues(problem: Problem, coordinate: sympy.Symbol, place: float, parity: int) -> bool:
@@ -68,10 +122,15 @@ def _pinned(residual: sympy.Expr, coordinate: sympy.Symbol, parity: int) -> set[
 
 def _is_invariant(residual: sympy.Expr, coordinate: sympy.Symbol, place: float, parity: int) -> bool:
     """Whether the residual of the mirrored fields is the mirrored residual, up to its sign."""
-    if residual.has(Data):
-        return False
+    mirrored = _mirrored(residual, coordinate, sympy.nsimplify(place), parity)
+    return not residual.has(Data) and _same_up_to_sign(mirrored, residual)
+
+
+def _mirrored(residual: sympy.Expr, coordinate: sympy.Symbol, place: sympy.Expr, parity: int) -> sympy.Expr:
     signs = {p: parity * (-1) ** p.orders[p.field.coordinates.index(coordinate)] * p for p in residual.atoms(Partial)}
     signs |= {n: -n for n in residual.atoms(Normal) if n.coordinate == coordinate}
-    reflected = {coordinate: 2 * sympy.nsimplify(place) - coordinate}
-    mirrored = residual.xreplace(signs).subs(reflected)
-    return any(sympy.expand(mirrored - sign * residual) == 0 for sign in (1, -1))
+    return residual.xreplace(signs | {coordinate: 2 * place - coordinate})
+
+
+def _same_up_to_sign(a: sympy.Expr, b: sympy.Expr) -> bool:
+    return any(a == sign * b or sympy.expand(a - sign * b) == 0 for sign in (1, -1))

@@ -128,10 +128,8 @@ class OutputLayer:
     def _is_large(self) -> bool:
         networks = linear_outputs(self.residual.model)
         matrix = COPIES * self.residual.rows * sum(n.outputs * (unknowns(n) + 1) for n in networks)
-        images = 2 * sum(len(q.channels) * s.count * n.output.in_features for s in self.residual.samples
-                         for n, q in zip(networks, s.group.requests, strict=True) if unknowns(n) < n.output.in_features)
         norms = {c.norm for s in self.residual.samples for c in s.group.constraints}
-        return (matrix + images) * BYTES > self.memory_limit and self._slow.is_linear and norms == {"l2"}
+        return matrix * BYTES > self.memory_limit and self._slow.is_linear and norms == {"l2"}
 
     def _first_rows(self, layer: LastLayer, start: Model | None) -> dict[str, Rows]:
         """The rows that need no start, or those around another model's fields, or around constant ones."""

@@ -19,6 +19,7 @@ from pinnsiren.residual import Residual
 from pinnsiren.symbols import Field
 
 ROWS_PER_UNKNOWN = 2.7  # of a least-squares fit
+AT_REST = 64  # points of a constraint that the model satisfies by itself: to see that it does
 INTERIOR_SHARE = {1: 0.9, 2: 0.75}  # of the points go inside the domains, the rest on their boundaries; 1/2 from 3D on
 HELD_OUT = 5  # one in so many points of a data set is held out while networks are chosen
 FEWEST = 10  # a data set of fewer points is used whole
@@ -56,15 +57,15 @@ class Task:
         return self.deadline - time.monotonic()
 
     def residual(self, model: Model, points: int, *, seed: int = 0, part: Part = "all",
-                 inside: float | None = None) -> Residual:
+                 inside: float | None = None, idle: frozenset[str] = frozenset()) -> Residual:
         """The problem's residual for a model at about ``points`` points, unless the user fixed their number.
 
         Args:
             part: which points of the data sets; regions are sampled anew for each seed anyway.
-            inside: see :meth:`counts`.
+            inside, idle: see :meth:`counts`.
         """
         problem = self.parts[part]
-        return Residual.sampled(problem, model, self.counts(points, problem, inside=inside), seed=self.seed + seed)
+        return Residual.sampled(problem, model, self.counts(points, problem, inside=inside, idle=idle), seed=self.seed + seed)
 
     @property
     def has_data(self) -> bool:
@@ -97,12 +98,13 @@ class Task:
 
         return {"all": self.problem, "fitted": part(held=False), "held out": part(held=True)}
 
-    def counts(self, points: int, problem: Problem | None = None, *, inside: float | None = None) -> dict[str, int]:
+    def counts(self, points: int, problem: Problem | None = None, *, inside: float | None = None,
+               idle: frozenset[str] = frozenset()) -> dict[str, int]:
         """Points by constraint name: the user's numbers, or a share of ``points``.
 
         A share ``inside``, by default nine tenths in 1D, three quarters in 2D, half from 3D on, goes inside, shared equally;
         the rest on boundaries, by their measure. A number in ``points`` by name comes first, then the constraint's own;
-        point sets are used whole.
+        point sets are used whole. Constraints that are ``idle``, since the model satisfies them by itself, get a few.
         """
         if isinstance(self.points, int):
             points = self.points
@@ -116,7 +118,7 @@ class Task:
         if any(not isinstance(n, (int, np.integer)) or n < 1 for n in numbers):
             raise SolveError(f"points={self.points}; give whole numbers >= 1, or None to let the solver choose.")
         return {c.name: given.get(c.name) or c.points or c.region.points or share
-                for c, share in zip(problem.constraints, _shares(problem, points, inside), strict=True)}
+                for c, share in zip(problem.constraints, _shares(problem, points, inside, idle), strict=True)}
 
     def points_for(self, features: int) -> int:
         """Points in all for so many features of each field: where an equation joins several, it gives a row for all of them."""
@@ -214,13 +216,16 @@ def inside_share(problem: Problem) -> float:
     return INTERIOR_SHARE.get(len(problem.coordinates), 0.5)
 
 
-def _shares(problem: Problem, points: int, inner: float | None) -> list[int]:
+def _shares(problem: Problem, points: int, inner: float | None, idle: frozenset[str]) -> list[int]:
     """Each constraint's share of the points (see :meth:`Task.counts`)."""
-    regions = {c.region: c.region for c in problem.constraints if c.points is None and c.region.points is None}
+    counted = [c for c in problem.constraints if c.points is None and c.region.points is None]
+    resting = {c.region for c in counted if c.name in idle} - {c.region for c in counted if c.name not in idle}
+    regions = {c.region: c.region for c in counted if c.region not in resting}
     inside = [r for r in regions if r.dimension == len(r.coordinates)]
     around = {r: r.measure for r in regions if 0 < r.dimension < len(r.coordinates)}
     inner = inside_share(problem) if inner is None else inner
     shares = {r: inner * points / len(inside) for r in inside}
     shares |= {r: (1 - inner) * points * m / sum(around.values()) for r, m in around.items()}
+    shares |= dict.fromkeys(resting, float(AT_REST))
     return [max(8, round(shares[c.region])) if c.region in shares else max(1, round(c.region.measure))
             for c in problem.constraints]
