@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Forms = Mapping[Field, sympy.Expr]
 
 SAMPLES = 512
+COMPARABLE = 10.0  # times the smallest size of the fields beside one known part
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,18 @@ class Formulation:
     def sizes(self) -> Mapping[Field, float]:
         """The known part beside which a field stands, in the field's unit: rms(G)/rms(φ) for u = G + φN.
 
-        An error of N is small or large beside that: where G is the whole solution, N is nothing but rounding. Fields without a
-        known part are left out.
+        An error of N is small or large beside that: where G is the whole solution, N is nothing but rounding. Of several fields
+        beside one G those with the largest factor count, so that a part that is there for an inclusion does not seem as large
+        as all; fields without a known part are left out.
         """
         found: dict[Field, float] = {}
         for form in self.forms.values():
             fields = [f for f in form.atoms(Field) if f in self.problem.carried]
             zero = form.xreplace(dict.fromkeys(fields, sympy.S.Zero))
-            for field in fields if zero != 0 else []:
-                size = self._size(zero, sympy.diff(form, field), field)
-                if size:
+            sizes = {f: self._size(zero, sympy.diff(form, f), f) for f in fields} if zero != 0 else {}
+            smallest = min((s for s in sizes.values() if s), default=0.0)
+            for field, size in sizes.items():
+                if size and size < COMPARABLE * smallest:
                     found[field] = min(size, found.get(field, size))
         return found
 

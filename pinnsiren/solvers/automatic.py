@@ -71,18 +71,19 @@ class Automatic(Solver):
     def _stages(self, task: Task, best: Best) -> Iterator[Step]:
         """Least squares, then Gauss–Newton or slabs of time: the next where those before it are not good enough.
 
-        Gauss–Newton is for nonlinear problems: where a thousand features with their best coefficients miss the solution of a
-        linear one, a network of a thousand parameters hardly gained anything in minutes (a corner: 1.1e-2 to 9.6e-3).
+        Gauss–Newton is not for linear waves: where thousands of features with their best coefficients miss them, a network of a
+        thousand parameters gained nothing in minutes. Layers, corners and nonlinear problems it may take further.
         """
         linear, marches = task.problem.is_linear, evolves(task.problem)
+        learns = not linear or not (marches or task.waves)
         share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
         enough = max(share * task.problem.tolerance, task.target)
         learn: tuple[Solver, Task] = Contest(entries(task)), replace(task, target=enough)
         march: tuple[Solver, Task] = TimeSlabs(), task
         first = LeastSquares(most_features=NEWTON_FEATURES) if marches and not linear else LeastSquares()
-        alone = (linear and not marches) or math.isinf(task.deadline)
+        alone = not (learns or marches) or math.isinf(task.deadline)
         yield from _named(first, task if alone else replace(task, deadline=time.monotonic() + task.seconds_left / 2))
-        followers = [*([] if linear else [(*learn, enough)]), *([(*march, task.problem.tolerance)] if marches else [])]
+        followers = [*([(*learn, enough)] if learns else []), *([(*march, task.problem.tolerance)] if marches else [])]
         for solver, own, wanted in followers:
             if best.step is None or best.step.measure <= wanted:
                 return

@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from pinnsiren.check import evaluate
-from pinnsiren.partials import Partial, linearise, partials
+from pinnsiren.partials import Partial, linearise, partials, skeleton
 from pinnsiren.problem import Constraint, Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Normal
@@ -96,7 +96,7 @@ def length_scales(problem: Problem) -> Scales:
 
 def _of_data(residual: sympy.Expr, points: Points) -> Scales:
     """Scales of the field-free part of a residual; on a boundary only along it."""
-    known = residual.as_independent(*partials([residual]), as_Add=True)[0] if residual.has(Partial) else residual
+    known = _at_zero(residual)
     slopes = [sympy.diff(known, c) for c in points.coordinates]
     if known.has(Data, Normal) or any(s.has(sympy.Derivative, sympy.DiracDelta, sympy.Subs) for s in slopes):
         return {}
@@ -109,6 +109,15 @@ def _of_data(residual: sympy.Expr, points: Points) -> Scales:
     if not spread > NOISE * float(np.abs(gradient).max(initial=0.0)):
         return {}
     return dict(zip(points.coordinates, np.sqrt(np.mean(gradient**2, axis=1)) / spread, strict=True))
+
+
+def _at_zero(residual: sympy.Expr) -> sympy.Expr:
+    """F(0); where that is not finite, the terms without partials."""
+    thin, parts = skeleton(residual)
+    at_zero = thin.xreplace(dict.fromkeys(thin.atoms(Partial), sympy.S.Zero)).xreplace(parts)
+    if at_zero.has(sympy.zoo, sympy.oo, sympy.nan):
+        return residual.as_independent(*partials([residual]), as_Add=True)[0]
+    return at_zero
 
 
 def wave_scales(constraint: Constraint) -> Scales:

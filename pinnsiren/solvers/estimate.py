@@ -25,6 +25,9 @@ RIDGE = 1e-14  # of a column's length: moderate coefficients at no loss of digit
 UNBALANCED = 0.5  # of the residual of zero fields: more is no solution
 PROBES = 120  # slow features of the correction
 PROBE_BAND = 4.0  # their band: up to about one period across the domain
+BEYOND = 1.2  # times the frequency of free waves
+RESOLVED = 1.5  # probes for each sine of such a band …
+MOST_PROBES = 600  # … but no more than this
 NEGLIGIBLE = 1e-3  # of the size at which a field would matter in an equation: below it, errors are measured by that
 
 
@@ -86,6 +89,7 @@ def slow_rows(residual: Residual) -> dict[str, Rows]:
 
 
 def judge(residual: Residual, scales: Mapping[str, float], known: Mapping[Field, float] = MappingProxyType({}), *,
+          waves: Mapping[sympy.Symbol, float] = MappingProxyType({}),
           noise_counts: bool = False) -> tuple[float, float, dict[str, float]]:
     """(estimated relative error, loss, residuals by constraint) of a model at a residual's points.
 
@@ -97,6 +101,8 @@ def judge(residual: Residual, scales: Mapping[str, float], known: Mapping[Field,
         residual: at points that the model was not fitted to.
         scales: S_m, see :func:`row_scales`.
         known: for each field the size of the known part beside which it stands, see :attr:`Formulation.sizes`.
+        waves: the frequency of free waves along each coordinate, per half-width: errors that oscillate like them leave hardly
+            any residual, so that δ is found among such waves, too.
         noise_counts: whether it does, nevertheless: where data decide, it tells fits that follow noise.
     """
     with torch.no_grad():
@@ -106,7 +112,7 @@ def judge(residual: Residual, scales: Mapping[str, float], known: Mapping[Field,
         if not math.isfinite(loss):
             return math.inf, loss, rms
         noisy = frozenset() if noise_counts else measured(residual)
-        estimate = _Correction.of(residual, jets, known, noisy).estimate(scales)
+        estimate = _Correction.of(residual, jets, known, noisy, waves).estimate(scales)
         return max(estimate, _unbalanced(residual, rms, scales, known)), loss, rms
 
 
@@ -165,8 +171,9 @@ class _Correction:
     left: Mapping[str, float]
 
     @classmethod
-    def of(cls, residual: Residual, jets: Jets, known: Mapping[Field, float], noisy: frozenset[str]) -> "_Correction":
-        layer = probe(residual)
+    def of(cls, residual: Residual, jets: Jets, known: Mapping[Field, float], noisy: frozenset[str],
+           waves: Mapping[sympy.Symbol, float]) -> "_Correction":
+        layer = probe(residual, waves)
         rows = layer.rows(jets)
         scales = row_scales(rows)
         factors = row_factors(residual, scales)
@@ -201,17 +208,23 @@ class _Correction:
         return torch.where(sizes > 0, sizes, torch.ones_like(sizes))
 
 
-def probe(residual: Residual) -> LastLayer:
-    """The rows of slow features for a residual's equations at its points."""
+def probe(residual: Residual, waves: Mapping[sympy.Symbol, float] = MappingProxyType({})) -> LastLayer:
+    """The rows of slow features for a residual's equations at its points; as fast as free waves where there are some."""
     domains = [s.group.region.domain for s in residual.samples]
     periodic = frozenset(c for d in domains if d is not None for c in d.periodic)
-    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // 3, periodic)))
+    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // 3, periodic, waves)))
 
 
-def _probe(model: Model, most: int, periodic: frozenset[sympy.Symbol]) -> Model:
+def _probe(model: Model, most: int, periodic: frozenset[sympy.Symbol], waves: Mapping[sympy.Symbol, float]) -> Model:
     """Slow features for each carrier of a model, on the box that its network knows or its inputs fill."""
     like = model.reference
-    return Model({c.fields: Fourier(c.network.inputs, len(c.fields), max(1, min(PROBES, most)), PROBE_BAND,
+
+    def count(band: list[float]) -> int:
+        sines = math.prod(max(1.0, 2 * b / math.pi) for b in band) if max(band) > PROBE_BAND else 0.0
+        return max(1, min(max(PROBES, int(RESOLVED * sines)), MOST_PROBES, most))
+
+    bands = {c: [max(PROBE_BAND, BEYOND * waves.get(x, 0.0)) for x in c.coordinates] for c in model.carriers}
+    return Model({c.fields: Fourier(c.network.inputs, len(c.fields), count(bands[c]), bands[c],
                                     periodic=[x in periodic for x in c.coordinates], box=_box(c.network), dtype=like.dtype,
                                     device=like.device)
                   if c.coordinates else Constant(len(c.fields), dtype=like.dtype, device=like.device)

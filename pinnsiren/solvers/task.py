@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import sympy
 import torch
 
 from pinnsiren.domains import PointSet, Region
@@ -16,6 +17,7 @@ from pinnsiren.errors import SolveError
 from pinnsiren.model import Model, parameter_vector, set_parameters
 from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual
+from pinnsiren.solvers.bands import wave_scales
 from pinnsiren.symbols import Field
 
 ROWS_PER_UNKNOWN = 2.7  # of a least-squares fit
@@ -82,6 +84,16 @@ class Task:
         for c in inside:
             equations[c.region.domain] += len(c.residuals)
         return self.has_data and sum(bool(f.coordinates) for f in self.problem.carried) > max(equations.values(), default=0)
+
+    @cached_property
+    def waves(self) -> dict[sympy.Symbol, float]:
+        """The angular frequency of free waves along each coordinate, per half-width of the domain, where there are some."""
+        found: dict[sympy.Symbol, float] = {}
+        for c in self.problem.constraints:
+            for symbol, frequency in wave_scales(c).items():
+                lower, upper = self.problem.bounds[symbol]
+                found[symbol] = max(found.get(symbol, 0.0), frequency * (upper - lower) / 2)
+        return found
 
     @cached_property
     def parts(self) -> dict[Part, Problem]:

@@ -84,6 +84,20 @@ def test_a_share_is_on_the_variety() -> None:
     assert int((on.abs() < 1e-12).sum()) == 10
 
 
+def test_images_of_images() -> None:
+    """Odd about the middle of x, even at t = 0: each of the four images has the coefficient of the first, up to its sign."""
+    network = waves(mirror=[(0, 0, -1), (1, -1, 1)])
+    with torch.no_grad():
+        first = network.output.weight[:, :10]
+        network.output.weight.copy_(torch.cat([first, -first, first, -first], dim=1))
+    points = torch.rand(30, 2, dtype=DOUBLE, generator=generator(4))
+    middle = float(network.centre[0])
+    for axis, plane, parity in ((0, middle, -1), (1, 0.0, 1)):
+        images = points.clone()
+        images[:, axis] = 2 * plane - points[:, axis]
+        torch.testing.assert_close(network(images), parity * network(points), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(("side", "parity"), [(-1, 1), (1, -1)])
 def test_mirror_images_make_fields_even_or_odd(side, parity) -> None:
     network = waves(mirror=(1, side, parity))
@@ -108,7 +122,8 @@ def test_periodic_features_repeat() -> None:
         torch.testing.assert_close(network(points + torch.tensor([3.0, 0.0])), network(points), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("law", [{}, {"periodic": (True, False)}, {"mirror": (1, -1, 1)}, {"share": 0.5}])
+@pytest.mark.parametrize("law", [{}, {"periodic": (True, False)}, {"mirror": (1, -1, 1)},
+                                 {"mirror": [(0, 0, -1), (1, -1, 1)]}, {"share": 0.5}])
 def test_a_law_is_rebuilt_from_its_spec(law) -> None:
     network = waves(**law)
     again = build(*network.spec())
@@ -120,7 +135,7 @@ def test_a_law_is_rebuilt_from_its_spec(law) -> None:
 
 @pytest.mark.parametrize(("law", "message"), [
     ({"periodic": (True,)}, "expected True or False"), ({"mirror": (2, 1, 1)}, "a side −1 or 1"),
-    ({"mirror": (1, 0, 1)}, "a side −1 or 1"), ({"share": 2.0}, "a share from 0 to 1"),
+    ({"mirror": (1, 2, 1)}, "a side −1 or 1"), ({"mirror": [(0, 0, 1)] * 4}, "a multiple of 2"), ({"share": 2.0}, "a share from 0 to 1"),
     ({"interactions": 1}, "no interactions")])
 def test_laws_that_contradict_themselves(law, message) -> None:
     with pytest.raises(SolveError, match=message):

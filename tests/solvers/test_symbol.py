@@ -7,7 +7,7 @@ import sympy
 
 import pinnsiren as ps
 from pinnsiren.solvers.features import Features
-from pinnsiren.solvers.mirrors import mirror_of
+from pinnsiren.solvers.mirrors import mirrors_of, satisfied_by
 from pinnsiren.solvers.symbol import has_sources, variety_of
 
 x, y = ps.coordinates("x y")
@@ -80,16 +80,43 @@ def started(*initial, equation=wave, lateral=u):
     (started(u - sympy.exp(x), u.diff(t), lateral=u - t), None),
     (started(u - sympy.exp(x), u.diff(t), lateral=ps.normal_derivative(u)), (1, -1, 1))])
 def test_mirrors_in_time(problem, mirror) -> None:
-    assert mirror_of(problem) == mirror
+    assert [m for m in mirrors_of(problem) if m[0] == 1] == ([] if mirror is None else [mirror])
 
 
 def test_mirrors_in_space() -> None:
     flux = ps.Equation(ps.normal_derivative(w)).on(square.face(x, 1))
     rest = [ps.Equation(w - y).on(square.face(c, s)) for c, s in ((x, -1), (y, -1), (y, 1))]
-    assert mirror_of(ps.Problem(ps.Equation(ps.laplacian(w) + w).on(square.interior), flux, *rest)) == (0, 1, 1)
-    assert mirror_of(ps.Problem(ps.Equation(ps.laplacian(w) - x).on(square.interior), flux, *rest)) is None
+    assert mirrors_of(ps.Problem(ps.Equation(ps.laplacian(w) + w).on(square.interior), flux, *rest))[0] == (0, 1, 1)
+    assert mirrors_of(ps.Problem(ps.Equation(ps.laplacian(w) - x).on(square.interior), flux, *rest)) == ()
     half = ps.Equation(ps.normal_derivative(w)).on(square.face(x, 1).where(y > 0))
-    assert mirror_of(ps.Problem(ps.Equation(ps.laplacian(w) + w).on(square.interior), half, *rest)) is None
+    assert mirrors_of(ps.Problem(ps.Equation(ps.laplacian(w) + w).on(square.interior), half, *rest)) == ()
+
+
+def heated(source, left=0, right=0, *, where=square, nonlinear=0):
+    faces = [ps.Equation(w - g).on(where.face(x, end)) for g, end in ((left, -1), (right, 1))]
+    return ps.Problem(ps.Equation(ps.laplacian(w) + nonlinear * w**3 - source).on(where.interior), *faces,
+                      *(ps.Equation(w).on(where.face(y, end)) for end in where.bounds[1]))
+
+
+@pytest.mark.parametrize(("problem", "mirrors"), [
+    (heated(1), [(0, 0, 1), (1, 0, 1)]),
+    (heated(x), [(0, 0, -1), (1, 0, 1)]),
+    (heated(x * sympy.exp(y)), [(0, 0, -1)]),
+    (heated(sympy.exp(x), left=1, right=1), [(1, 0, 1)]),
+    (heated(x**2, left=y, right=y), [(0, 0, 1)]),
+    (heated(x**2, left=y, right=-y), []),
+    (heated((y - 1) ** 2, where=ps.Box({x: (-1, 1), y: (0, 2)})), [(0, 0, 1), (1, 0, 1)]),
+    (heated(1, nonlinear=1), []),  # a solution need not be as symmetric as its problem
+    (ps.Problem(ps.Equation(ps.laplacian(w) - x).on((square - ps.Disc({x: 0, y: 0.2}, 0.3)).interior),
+                ps.Equation(w).on((square - ps.Disc({x: 0, y: 0.2}, 0.3)).boundary)), [(0, 0, -1)]),
+])
+def test_symmetry_about_middle_planes(problem, mirrors) -> None:
+    assert list(mirrors_of(problem)) == mirrors
+
+
+def test_conditions_on_mirrored_faces_hold_by_themselves() -> None:
+    problem = started(u - sympy.sin(x), u.diff(t))
+    assert satisfied_by(problem, mirrors_of(problem)) == {problem.constraints[-1].name}
 
 
 def test_laws_in_the_order_of_trial() -> None:
@@ -107,6 +134,8 @@ def test_bands_on_the_variety_end_where_it_ends() -> None:
 def test_how_many_features_the_variety_needs() -> None:
     features = Features.of(inside(wave))
     band = features.candidates(1.0)[0]
-    assert features.modes(band) == pytest.approx(2 * 2 * band.widths[0] / math.pi)  # ±, times two ends of the band
+    assert features.mirrors == ((0, 0, 1),)  # nothing says that it is not symmetric
+    assert features.modes(band) == pytest.approx(2 * band.widths[0] / math.pi)  # ±, times two ends of the band, half of it
     mirrored = Features.of(started(u - sympy.sin(x), u.diff(t)))
-    assert mirrored.modes(band) == pytest.approx(features.modes(band) / 2)
+    assert mirrored.mirrors == ((1, -1, 1),)
+    assert mirrored.modes(band) == pytest.approx(features.modes(band))  # one mirror each
