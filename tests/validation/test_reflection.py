@@ -106,3 +106,29 @@ def test_nothing_going_out_and_ranges_are_refused() -> None:
     ranged = PML(pml.box, 0.4, 5, ps.Parameter("k", 10, 14))
     with pytest.raises(ps.ReferenceError, match="one wavenumber"):
         reflection(known(pml, lambda p: p[:, 0]), ranged)
+
+
+def test_the_report_tells_what_comes_back(tmp_path) -> None:
+    """In one dimension, u = e^{−ik|x|} of a source in the middle, solved with a thin and a thick layer."""
+    for thickness, least, most in ((0.25, 1e-3, 0.2), (0.6, 0.0, 1e-4)):
+        pml = PML(ps.Interval(x, -1, 1), thickness, 1.5 if thickness < 0.5 else 8, 12.0)
+        u = ps.Field("u", x, complex=True)
+        source = sympy.exp(-((20 * x) ** 2))
+        problem = ps.Problem(ps.Equation(pml.laplacian(u) + 144 * u, source).on(pml.box.interior),
+                             ps.Equation(u, 0).on(pml.box.boundary), layer=pml, tolerance=1e-2)
+        assert problem.compared == pml.physical.interior
+        solution = ps.solve(problem, max_time=4, progress=False)
+        report = ps.validate(solution)
+        assert report.verdict == "confirmed"
+        assert least <= report.reflection.measured <= most
+        assert report.reflection.expected == pytest.approx(pml.reflection())
+        assert "comes back" in str(report) and report.to_dict()["reflection"]["measured"] == report.reflection.measured
+        assert "Reflection of the absorbing layer" in report.to_html(tmp_path / "r.html").read_text(encoding="utf-8")
+        solution.save(tmp_path / "s.h5")
+        assert ps.load(tmp_path / "s.h5").problem.layer == pml
+
+
+def test_a_parameter_of_the_layer_is_replaced_with_those_of_its_problem() -> None:
+    k = ps.Parameter("k", 12.0)
+    pml = PML(ps.Interval(x, -1, 1), 0.5, 5, k)
+    assert pml.with_parameters({k: ps.Parameter("k", 20.0)}).reflection() < pml.reflection()
