@@ -31,6 +31,7 @@ EXHAUSTED = 3.0  # features for each sine that a band needs: with so many, more 
 BEHIND = 10.0  # a family of laws whose next estimate is expected to be so many times the best one's is given up
 GAIN = 2.0  # twice the features must have lowered the estimate by this to be worth doubling again …
 GOOD = 1e-5  # … and by its cube where the estimate is below this already
+CLIMBED = 1200  # features up to which the band is improved step by step; beyond, each trial takes many seconds
 FINE = 1e-8  # an estimate at which costly networks are not made larger still
 ENOUGH = 0.1  # of the problem's tolerance: an estimate that does not need more features than a dense matrix holds
 
@@ -124,7 +125,7 @@ class LeastSquares(Solver):
         best: Trial | None = None
         latest = 0.0
         for size in self._sizes(task, features):
-            if task.seconds_left < (size / last) ** 3 * latest:  # what the factorisation will take
+            if best is not None and task.seconds_left < (size / last) ** 3 * latest:  # what the factorisation will take
                 return
             if best is not None and not self._is_dense(task, size) and not self._is_worth_pieces(task, features, best):
                 return
@@ -151,7 +152,7 @@ class LeastSquares(Solver):
         waiting = list(pool)
         while waiting:
             band = waiting.pop(0)
-            if band in seen or not self._fits(task, size, trials):
+            if band in seen or not (best is None or self._fits(task, size, trials)):
                 continue
             seen.add(band)
             trial = self._trial(task, features.model(task, band, size), band, start=best, features=features)
@@ -161,7 +162,7 @@ class LeastSquares(Solver):
                 yield trial
             if trial.estimate <= (task.target if size <= 2 * CHEAP else max(task.target, FINE)):
                 return
-            if not waiting and size not in MANY and min(t.estimate for t in trials) < UNINFORMED:
+            if not waiting and size <= CLIMBED and min(t.estimate for t in trials) < UNINFORMED:
                 leader = min(trials, key=lambda t: t.estimate)
                 waiting = [b for b in leader.band.neighbours(size > CHEAP) if b not in seen]
 

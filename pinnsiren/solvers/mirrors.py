@@ -19,6 +19,7 @@ from pinnsiren.symbols import Data, Normal, Time
 
 PROBES = 512  # points of a region that tell whether another one is its mirror image
 ROUNDING = 1e-9  # of a region's size
+MOST_MIRRORS = 3  # each doubles the images of a feature, all of which are evaluated
 LONGEST = 2000  # operations: comparing longer expressions takes longer than symmetry saves
 
 
@@ -37,7 +38,7 @@ def mirrors_of(problem: Problem) -> tuple[Mirror, ...]:
     names = together[0][0].coordinates
     face = _face(problem, names)
     found = [face] if face else []
-    for i, c in enumerate(names):
+    for i, c in enumerate(names if len(names) <= MOST_MIRRORS else ()):
         if problem.is_linear and not isinstance(c, Time) and c not in problem.periodic and (face is None or face[0] != i):
             parity = next((p for p in (1, -1) if _is_symmetric(problem, c, p)), None)
             found += [] if parity is None else [(i, 0, parity)]

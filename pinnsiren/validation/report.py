@@ -152,7 +152,7 @@ class Report:
         return "\n".join(lines)
 
 
-BLIND = 0.3  # a reference whose own relative error is above it knows nothing
+BLIND = 0.2  # a reference whose own relative error is above it knows nothing
 LEFT = 0.5  # a residual of this part of the equation's terms is no solution
 MET = 1e-8  # a residual below this part of them is one
 

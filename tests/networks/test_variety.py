@@ -135,7 +135,8 @@ def test_a_law_is_rebuilt_from_its_spec(law) -> None:
 
 @pytest.mark.parametrize(("law", "message"), [
     ({"periodic": (True,)}, "expected True or False"), ({"mirror": (2, 1, 1)}, "a side −1 or 1"),
-    ({"mirror": (1, 2, 1)}, "a side −1 or 1"), ({"mirror": [(0, 0, 1)] * 4}, "a multiple of 2"), ({"share": 2.0}, "a share from 0 to 1"),
+    ({"mirror": (1, 2, 1)}, "a side −1 or 1"), ({"mirror": [(0, 0, 1)] * 4}, "a multiple of 2"),
+    ({"share": 2.0}, "a share from 0 to 1"),
     ({"interactions": 1}, "no interactions")])
 def test_laws_that_contradict_themselves(law, message) -> None:
     with pytest.raises(SolveError, match=message):
