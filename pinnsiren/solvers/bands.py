@@ -6,12 +6,13 @@ of n periods across the domain needs a band of nπ.
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import sympy
 
 from pinnsiren.check import evaluate
-from pinnsiren.partials import Partial, linearise, partials, skeleton
+from pinnsiren.partials import REMEMBERED, Partial, linearise, partials, skeleton
 from pinnsiren.problem import Constraint, Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Normal
@@ -23,6 +24,7 @@ OWN = (1.0, 1.3, 2.0)  # factors on the problem's own length scales
 MOST = 40  # features for each sine that a band needs: beyond, they are as good as dependent
 NARROWEST = 2.0  # below, sines are too close to polynomials for double precision
 SAMPLES = 2**14  # places at which known functions are looked at: narrow ones fill a small part of a domain
+FEWER = 1024  # places at which coefficients are
 NOISE = 1e-6  # a spread below this part of the slope is rounding: sin(πx) on x = ±1
 
 
@@ -88,9 +90,11 @@ def length_scales(problem: Problem) -> Scales:
     for constraint in problem.constraints:
         points = constraint.region.sample(SAMPLES if constraint.region.dimension else 1, seed=0)
         for residual in constraint.residuals:
-            for symbol, frequency in [*_of_data(residual, points).items(), *_of_waves(residual, points).items()]:
+            for symbol, frequency in _of_data(residual, points).items():
                 if np.isfinite(frequency):
                     found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
+        for symbol, frequency in wave_scales(constraint).items():
+            found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
     return {c: f for c, f in found.items() if f > 0}
 
 
@@ -120,9 +124,10 @@ def _at_zero(residual: sympy.Expr) -> sympy.Expr:
     return at_zero
 
 
+@lru_cache(REMEMBERED)
 def wave_scales(constraint: Constraint) -> Scales:
     """√(c/a) along each coordinate, per unit of it, where a constraint holds a ∂_i² u + c u with ac > 0."""
-    points, found = constraint.region.sample(SAMPLES, seed=0), Scales()
+    points, found = constraint.region.sample(FEWER, seed=0), Scales()
     for residual in constraint.residuals:
         for symbol, frequency in _of_waves(residual, points).items():
             if np.isfinite(frequency) and frequency > 0:
