@@ -15,7 +15,8 @@ FLOOR = 1.0  # share of uniform points beside those that follow the residual, in
 def concentrated(residual: Residual, seed: int) -> Residual:
     """The same equations at as many new points, of density |C| / mean|C| + 1.
 
-    Layers and fronts, which few uniform points would meet, get half of the points. Rows keep their weights, so the loss is
+    Layers and fronts, which few uniform points would meet, get half of the points: drawn with replacement, for a narrow front
+    has fewer places in the pool than that. Rows keep their weights, so the loss is
     that with the new density. Sets of points, and regions that are single points, are left as they are.
 
     Args:
@@ -33,7 +34,7 @@ def concentrated(residual: Residual, seed: int) -> Residual:
             chosen.append(torch.arange(sample.count))
             continue
         density = _density(pool, sample, r)
-        chosen.append(torch.multinomial(density, wanted.count, generator=generator))
+        chosen.append(torch.multinomial(density, wanted.count, replacement=True, generator=generator))
     found = pool.selected(chosen).samples
     return replace(pool, samples=tuple(replace(s, group=old.group) for s, old in zip(found, residual.samples, strict=True)))
 
