@@ -21,7 +21,6 @@ from pinnsiren.symbols import Normal
 from pinnsiren.validation.choice import reference_kinds
 from pinnsiren.validation.comparison import comparison_points
 from pinnsiren.validation.reference import relative_l2
-from pinnsiren.validation.report import BLIND
 
 FAMILIES = ("poisson", "image", "eikonal", "helmholtz", "wave", "heat", "advection", "burgers", "allen_cahn", "kdv",
             "klein_gordon", "gray_scott", "biharmonic", "elasticity", "kovasznay", "cavity", "unknown")
@@ -85,9 +84,7 @@ def test_references_agree_with_the_exact_solution(name) -> None:
     """Each kind's cheapest is as near as it says it is, up to a factor that estimates from three grids may miss."""
     problem = problem_of(name)
     points, _ = comparison_points(problem)
-    exact = ps.Exact().compute(problem, points) if problem.compared is None else None
-    if exact is None:
-        pytest.skip("the exact solution holds in a part of the domain: tests/equations/test_helmholtz.py")
+    exact = ps.Exact().compute(problem, points)
     for kind in reference_kinds():
         if kind is ps.Exact or kind().unfit(problem) is not None:
             continue
@@ -99,8 +96,7 @@ def test_references_agree_with_the_exact_solution(name) -> None:
         for field in problem.fields:
             expected = exact.values(field, points)
             error = relative_l2(found.values(field, points) - expected, expected)
-            if found.error[field] <= BLIND:  # else it says itself that it knows nothing
-                assert error < 4 * found.error[field] + 1e-12, (affordable[-1], field)
+            assert error < 3 * found.error[field] + 1e-12, (affordable[-1], field)
 
 
 @pytest.mark.slow

@@ -18,7 +18,6 @@ from pinnsiren.validation.reference import ReferenceSolution, combined, in_order
 # Roache takes 1.25 from three grids in the asymptotic range, 3 from two; the coarsest here is not quite in that range
 SAFETY = 2.0
 SLOWEST = 0.7  # larger ratios of differences are no convergence: the estimate then is 5 times the last difference
-ROUNDING_SAFETY = 10.0  # the last correction is a sample of the rounding error, not a bound
 
 
 def estimated_error(fine: Array, middle: Array, coarse: Array, *, fastest: float) -> float:
@@ -64,7 +63,7 @@ def refined(problem: Problem, grids: Sequence[TensorGrid], points: Points, *,
                                 for g, s in zip(grids, solved, strict=True))
         rounding = max(float(solved[0].rounding[real.fields.index(part)]) for part in field.parts)
         error[field] = (estimated_error(fine, middle, coarse, fastest=fastest)
-                        + ROUNDING_SAFETY * rounding + float(np.finfo(float).eps))
+                        + rounding + float(np.finfo(float).eps))
 
     def values(field: Field, at: Points) -> Array:
         return at_points(grids[0], solved[0], field, at)

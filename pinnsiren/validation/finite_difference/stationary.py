@@ -25,6 +25,8 @@ STARTS = (0.0, 1.0, -1.0)  # constants tried as first iterates; the solution und
 MAX_ITERATIONS = 60
 SHORTEST_STEP = 2.0**-12
 CONVERGED = 1e-9  # of ‖u‖, for the simplified Newton correction: the next one is at rounding
+ROUNDING_SAFETY = 10.0  # the last correction is a sample of the rounding error, not a bound
+EPSILON = float(np.finfo(float).eps)
 HOPELESS = 1e-3  # of ‖u‖, for the last correction, which is rounding amplified by the inverse: the matrix is singular
 
 
@@ -34,8 +36,9 @@ class GridSolution:
 
     Attributes:
         values: (fields, N).
-        rounding: (fields,) relative size of the last Newton correction: what rounding, amplified by the inverse,
-            leaves.
+        rounding: (fields,) relative size of what rounding, amplified by the inverse, leaves: several last Newton
+            corrections, which see that of sums, and J⁻¹ ε |J| |u| for that of the stencils' weights, which are the same
+            in row after row, so that they add up.
         imbalance: (constants,) the constant that the interior equation of each field that is determined only up to a
             constant had to be given for a solution to exist; in the equation's own unit. It tends to 0 if the problem
             is compatible.
@@ -62,14 +65,14 @@ def solve_system(system: System, undetermined: Sequence[Field], rough: System | 
     failure = ReferenceError("no start was tried")
     for start in STARTS:
         try:
-            u, last = _newton(bordered, bordered.start(start))
+            u, last, weights = _newton(bordered, bordered.start(start))
         except ReferenceError as error:
             failure = error
             continue
         split = (len(system.fields), len(system.grid))
-        values, change = u[:system.size].reshape(split), last[:system.size].reshape(split)
-        size = np.sqrt(np.mean(values**2, axis=1))
-        rounding = np.sqrt(np.mean(change**2, axis=1)) / np.where(size > 0, size, 1)
+        values, *lost = (x[:system.size].reshape(split) for x in (u, ROUNDING_SAFETY * last, weights))
+        size, *lost = (np.sqrt(np.mean(x**2, axis=1)) for x in (values, *lost))
+        rounding = sum(lost) / np.where(size > 0, size, 1)
         if np.linalg.norm(last) <= HOPELESS * np.linalg.norm(u):
             return GridSolution(values, rounding, u[system.size:])
         failure = singular()
@@ -108,13 +111,13 @@ class _Bordered:
         shift, mean = self.borders()
         return np.concatenate([inner + shift @ u[size:], mean @ u[:size]])
 
-    def inverse(self, u: Array) -> Solve:
-        """b ↦ J⁻¹b at u."""
+    def inverse(self, u: Array, matrix: sparse.csc_matrix) -> Solve:
+        """b ↦ J⁻¹b for the Jacobian at u."""
         if self.rough is not None:
-            return preconditioned(self._jacobian(self.system, u), self._jacobian(self.rough, u))
+            return preconditioned(matrix, self._jacobian(self.rough, u))
         collocation = all(axis.order is None for axis in self.system.grid.axes)
         factorise = dense_lu if collocation else sparse_lu
-        matrix, parts = self._jacobian(self.system, u), self._parts()
+        parts = self._parts()
         complex_matrix = None if parts is None else complex_form(matrix, *parts)
         if parts is None or complex_matrix is None:
             return factorise(matrix)
@@ -131,6 +134,9 @@ class _Bordered:
         real, imaginary = (np.add.outer(s, np.arange(len(self.system.grid))).ravel() for s in starts)
         return real, imaginary
 
+    def jacobian(self, u: Array) -> sparse.csc_matrix:
+        return self._jacobian(self.system, u)
+
     def _jacobian(self, system: System, u: Array) -> sparse.csc_matrix:
         inner = system.jacobian(u[:system.size])
         if not self.undetermined:
@@ -141,19 +147,20 @@ class _Bordered:
         return sparse.csc_matrix(sparse.vstack(rows))
 
 
-def _newton(system: _Bordered, u: Array) -> tuple[Array, Array]:
-    """Damped Newton with the natural monotonicity test; the iterate and its last correction, which is rounding.
+def _newton(system: _Bordered, u: Array) -> tuple[Array, Array, Array]:
+    """Damped Newton with the natural monotonicity test; the iterate, its last correction and J⁻¹ ε |J| |u|: rounding.
 
     A step λp is taken if the simplified correction J⁻¹F(u + λp), with the old J, is shorter than (1 − λ/2)‖p‖.
     Reference: Deuflhard, Newton Methods for Nonlinear Problems, ch. 3.
     """
     for _ in range(MAX_ITERATIONS):
-        solve = system.inverse(u)
+        matrix = system.jacobian(u)
+        solve = system.inverse(u, matrix)
         u, correction, length = _damped(system, solve, u)
         if length == 1 and _small(correction, u):
             u = u + correction
             last = -solve(system.residual(u))
-            return u + last, last
+            return u + last, last, solve(EPSILON * (abs(matrix) @ np.abs(u)))
     raise _stalled(system.residual(u))
 
 
