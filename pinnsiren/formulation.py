@@ -29,6 +29,20 @@ COMPARABLE = 10.0  # times the smallest size of the fields beside one known part
 
 
 @dataclass(frozen=True)
+class Effect:
+    """What a field N does to a declared one, u = G + φN.
+
+    Args:
+        factor: φ; its magnitude for a complex u.
+        known: rms(G)/rms(φ), in the unit of N: an error of N is small or large beside that, for where G is the whole solution,
+            N is nothing but rounding. 0 without a known part.
+    """
+
+    factor: sympy.Expr
+    known: float
+
+
+@dataclass(frozen=True)
 class Formulation:
     """A problem as it is solved.
 
@@ -41,30 +55,35 @@ class Formulation:
     forms: Forms
 
     @cached_property
-    def sizes(self) -> Mapping[Field, float]:
-        """The known part beside which a field stands, in the field's unit: rms(G)/rms(φ) for u = G + φN.
+    def effects(self) -> Mapping[Field, Effect]:
+        """What each field does to the declared ones, where an ansatz stands between them.
 
-        An error of N is small or large beside that: where G is the whole solution, N is nothing but rounding. Of several fields
-        beside one G those with the largest factor count, so that a part that is there for an inclusion does not seem as large
-        as all; fields without a known part are left out.
+        Of several fields beside one G those with the largest factor count, so that a part that is there for an inclusion
+        does not seem as large as all.
         """
-        found: dict[Field, float] = {}
+        known: dict[Field, float] = {}
+        squares: dict[Field, sympy.Expr] = {}
         for form in self.forms.values():
             fields = [f for f in form.atoms(Field) if f in self.problem.carried]
+            factors = {f: sympy.diff(form, f) for f in fields}
+            squares |= {f: squares.get(f, sympy.S.Zero) + a**2 for f, a in factors.items()}
             zero = form.xreplace(dict.fromkeys(fields, sympy.S.Zero))
-            sizes = {f: self._size(zero, sympy.diff(form, f), f) for f in fields} if zero != 0 else {}
+            sizes = {f: self._size(zero, a, f) for f, a in factors.items()} if zero != 0 else {}
             smallest = min((s for s in sizes.values() if s), default=0.0)
-            for field, size in sizes.items():
-                if size and size < COMPARABLE * smallest:
-                    found[field] = min(size, found.get(field, size))
-        return found
+            known |= {f: min(s, known.get(f, s)) for f, s in sizes.items() if s and s < COMPARABLE * smallest}
+        return {f: Effect(sympy.sqrt(s) if self._is_known(s, f) else sympy.S.One, known.get(f, 0.0)) for f, s in squares.items()
+                if f in known or s != 1}
+
+    def _is_known(self, factor: sympy.Expr, field: Field) -> bool:
+        """Whether a factor holds nothing but the field's coordinates."""
+        free = {s for s in factor.free_symbols if not isinstance(s, Parameter)}
+        return not factor.has(Field) and free <= set(field.coordinates)
 
     def _size(self, known: sympy.Expr, factor: sympy.Expr, field: Field) -> float | None:
-        """rms(known)/rms(factor) at points of the field's region; None where they hold more than coordinates."""
+        """rms(known)/rms(factor) at points of a region; None where they hold more than coordinates."""
         regions = [c.region for c in self.problem.constraints if set(c.region.coordinates) >= set(field.coordinates)
                    and c.region.dimension == len(c.region.coordinates)]
-        if not regions or factor.has(Field) or not {s for s in (known + factor).free_symbols if not isinstance(s, Parameter)
-                                                    } <= set(regions[0].coordinates):
+        if not regions or not self._is_known(known, field) or not self._is_known(factor, field):
             return None
         points = regions[0].sample(SAMPLES, seed=0)
         columns = dict(zip(points.coordinates, points.values.T, strict=True))

@@ -79,7 +79,7 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
         warnings.warn(coarse, ProblemWarning, stacklevel=2)
     start = time.monotonic()
     task = Task(solved, model, points, seed, place, dtype, target, start + (max_time or math.inf), memory_limit,
-                formulation.sizes)
+                formulation.effects)
     with _Watch(problem, start, progress) as watch:
         status = _run(solver, task, watch)
     found = watch.best.restore()

@@ -14,7 +14,9 @@ import sympy
 import torch
 from torch import Tensor
 
+from pinnsiren.compile import compile_expressions
 from pinnsiren.domains import PointSet
+from pinnsiren.formulation import Effect
 from pinnsiren.last_layer import Jets, LastLayer, Pairing, Rows, jets_of
 from pinnsiren.model import Model
 from pinnsiren.networks import Constant, Fourier
@@ -88,7 +90,7 @@ def slow_rows(residual: Residual) -> dict[str, Rows]:
     return layer.rows(layer.start(0.0))
 
 
-def judge(residual: Residual, scales: Mapping[str, float], known: Mapping[Field, float] = MappingProxyType({}), *,
+def judge(residual: Residual, scales: Mapping[str, float], effects: Mapping[Field, Effect] = MappingProxyType({}), *,
           waves: Mapping[sympy.Symbol, float] = MappingProxyType({}),
           noise_counts: bool = False) -> tuple[float, float, dict[str, float]]:
     """(estimated relative error, loss, residuals by constraint) of a model at a residual's points.
@@ -100,7 +102,8 @@ def judge(residual: Residual, scales: Mapping[str, float], known: Mapping[Field,
     Args:
         residual: at points that the model was not fitted to.
         scales: S_m, see :func:`row_scales`.
-        known: for each field the size of the known part beside which it stands, see :attr:`Formulation.sizes`.
+        effects: of fields on those that were declared, see :attr:`Formulation.effects`. Fields count as much as these feel
+            them: that behind an absorbing layer, where its factor is 1e-8, may be anything.
         waves: the frequency of free waves along each coordinate, per half-width: errors that oscillate like them leave hardly
             any residual, so that δ is found among such waves, too.
         noise_counts: whether it does, nevertheless: where data decide, it tells fits that follow noise.
@@ -112,8 +115,8 @@ def judge(residual: Residual, scales: Mapping[str, float], known: Mapping[Field,
         if not math.isfinite(loss):
             return math.inf, loss, rms
         noisy = frozenset() if noise_counts else measured(residual)
-        estimate = _Correction.of(residual, jets, known, noisy, waves).estimate(scales)
-        return max(estimate, _unbalanced(residual, rms, scales, known)), loss, rms
+        estimate = _Correction.of(residual, jets, effects, noisy, waves).estimate(scales)
+        return max(estimate, _unbalanced(residual, rms, scales, effects)), loss, rms
 
 
 def measured(residual: Residual) -> frozenset[str]:
@@ -136,7 +139,7 @@ def _scaled(residual: Residual, jets: Jets) -> Tensor:
 
 
 def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[str, float],
-                known: Mapping[Field, float]) -> float:
+                effects: Mapping[Field, Effect]) -> float:
     """The largest residual beside the largest of zero fields, both over S_m, where it is more than half of it; else 0.
 
     A field that stands beside a known part, which may be the whole solution, is compared with that.
@@ -150,7 +153,7 @@ def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[st
         values = s.bound(partial_columns(s.group, zero))
         given |= {c.name: float(torch.stack(values[places]).square().mean().sqrt()) for c, places in s.group.components()}
     largest = max((g / scales[name] for name, g in given.items() if math.isfinite(g)), default=0.0)
-    largest = max(largest, *known.values()) if known else largest
+    largest = max([largest, *(e.known for e in effects.values())])
     left = max(rms[name] / scales[name] for name in given)
     return left / largest if left > UNBALANCED * largest > 0 else 0.0
 
@@ -171,7 +174,7 @@ class _Correction:
     left: Mapping[str, float]
 
     @classmethod
-    def of(cls, residual: Residual, jets: Jets, known: Mapping[Field, float], noisy: frozenset[str],
+    def of(cls, residual: Residual, jets: Jets, effects: Mapping[Field, Effect], noisy: frozenset[str],
            waves: Mapping[sympy.Symbol, float]) -> "_Correction":
         layer = probe(residual, waves)
         rows = layer.rows(jets)
@@ -186,10 +189,11 @@ class _Correction:
         shares = {name: delta.new_tensor([_scale(m) / scales[name] if m.any() else 0.0
                                           for m in x.matrix.split(widths, dim=1)]) for name, x in rows.items()}
         pairing = layer.pairing(rows) if layer.is_linear else None
-        beside = delta.new_tensor([known.get(f, 0.0) for c in residual.model.carriers for f in c.fields])
-        seen = _seen(residual, rows, widths)
-        sizes = _together(torch.hypot(_field_sizes(jets, seen), beside), pairing)
-        return cls(_together(_field_sizes(layer.jets(layer.split(delta)), seen), pairing), sizes, shares, left)
+        beside = delta.new_tensor([effects[f].known if f in effects else 0.0
+                                   for c in residual.model.carriers for f in c.fields])
+        felt = [a * b for a, b in zip(_seen(residual, rows, widths), _factors(residual, effects), strict=True)]
+        sizes = _together(torch.hypot(_field_sizes(jets, felt), beside), pairing)
+        return cls(_together(_field_sizes(layer.jets(layer.split(delta)), felt), pairing), sizes, shares, left)
 
     def estimate(self, scales: Mapping[str, float]) -> float:
         """Of the relative error of the fields: the largest of any field, so that a small one counts as much."""
@@ -252,12 +256,24 @@ def _seen(residual: Residual, rows: Mapping[str, Rows], widths: Sequence[int]) -
     return found
 
 
-def _field_sizes(jets: Jets, seen: Sequence[Tensor]) -> Tensor:
-    """The root mean square of each field at all points where an equation depends on it, (fields,)."""
-    values = torch.cat([torch.cat([j[0] if j.shape[1] else j.new_zeros(len(mask), j.shape[2]) for j in carried], dim=1)
-                        for carried, mask in zip(jets, seen, strict=True)])
-    counted = torch.cat(list(seen))
-    return ((values.square() * counted).sum(dim=0) / counted.sum(dim=0).clamp_min(1)).sqrt()
+def _factors(residual: Residual, effects: Mapping[Field, Effect]) -> list[Tensor]:
+    """For each sample, the factor with which a declared field feels each field: (n, fields)."""
+    fields = [f for c in residual.model.carriers for f in c.fields]
+    factors = [effects[f].factor if f in effects else sympy.S.One for f in fields]
+    found = []
+    for s in residual.samples:
+        there = [a if set(f.coordinates) <= set(s.columns) else sympy.S.Zero for f, a in zip(fields, factors, strict=True)]
+        found.append(torch.stack(compile_expressions(there)(s.columns), dim=1))
+    return found
+
+
+def _field_sizes(jets: Jets, weights: Sequence[Tensor]) -> Tensor:
+    """The root mean square of each field with such weights (n, fields) at the points of all samples, (fields,)."""
+    values = torch.cat([torch.cat([j[0] if j.shape[1] else j.new_zeros(len(w), j.shape[2]) for j in carried], dim=1)
+                        for carried, w in zip(jets, weights, strict=True)])
+    squares = torch.cat(list(weights)).square()
+    counted = squares.sum(dim=0)
+    return ((values.square() * squares).sum(dim=0) / torch.where(counted > 0, counted, 1.0)).sqrt()
 
 
 def _together(sizes: Tensor, pairing: Pairing | None) -> Tensor:

@@ -76,7 +76,7 @@ class GaussNewton(Solver):
         best: list[float] = []  # lowest estimate up to each iteration
         search = _Search(self, model)
         for iteration in range(self.iterations):
-            estimate, loss, residuals = judge(held_out, scales, task.sizes, waves=task.waves, noise_counts=task.data_decide)
+            estimate, loss, residuals = judge(held_out, scales, task.effects, waves=task.waves, noise_counts=task.data_decide)
             yield Step(model, estimate, loss, residuals, "Gauss–Newton")
             best.append(min([estimate, *best[-1:]]))
             if estimate <= task.target or (iteration >= self.patience and best[-1] > 0.67 * best[-1 - self.patience]):

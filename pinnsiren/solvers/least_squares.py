@@ -227,7 +227,7 @@ class LeastSquares(Solver):
         residual = task.residual(model, points, seed=1, part="fitted", inside=inside, idle=idle)
         scales = self._layer(task, residual).solve(start.model if start else None)
         held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2, part="held out")
-        estimate, loss, residuals = judge(held_out, scales, task.sizes, waves=task.waves, noise_counts=task.data_decide)
+        estimate, loss, residuals = judge(held_out, scales, task.effects, waves=task.waves, noise_counts=task.data_decide)
         return Trial(model, band, estimate, loss, residuals, time.monotonic() - began, scales)
 
     def _refitted(self, task: Task, best: Trial) -> Trial:

@@ -14,6 +14,7 @@ import torch
 
 from pinnsiren.domains import PointSet, Region
 from pinnsiren.errors import SolveError
+from pinnsiren.formulation import Effect
 from pinnsiren.model import Model, parameter_vector, set_parameters
 from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual
@@ -40,7 +41,7 @@ class Task:
         target: the relative error estimate at which to stop; dimensionless.
         deadline: on the clock of ``time.monotonic``, seconds.
         memory_limit: for matrices, bytes.
-        sizes: of the known parts beside which fields stand, see :attr:`Formulation.sizes`.
+        effects: of the fields on those that were declared, see :attr:`Formulation.effects`.
     """
 
     problem: Problem
@@ -52,7 +53,7 @@ class Task:
     target: float = 1e-11
     deadline: float = float("inf")
     memory_limit: float = 4e9
-    sizes: Mapping[Field, float] = field(default_factory=dict)
+    effects: Mapping[Field, Effect] = field(default_factory=dict)
 
     @property
     def seconds_left(self) -> float:
