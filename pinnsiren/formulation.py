@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Forms = Mapping[Field, sympy.Expr]
 
 SAMPLES = 512
+FEWEST = 64  # points that tell where a field has an effect
+SMALL = 0.75  # of the domain's width: a field that is felt in a smaller box than that is fitted there
 COMPARABLE = 10.0  # times the smallest size of the fields beside one known part
 
 
@@ -36,10 +38,12 @@ class Effect:
         factor: φ; its magnitude for a complex u.
         known: rms(G)/rms(φ), in the unit of N: an error of N is small or large beside that, for where G is the whole solution,
             N is nothing but rounding. 0 without a known part.
+        box: (lower, upper) of each coordinate of N around the places where φ is not zero; None where they fill the domain.
     """
 
     factor: sympy.Expr
     known: float
+    box: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,27 @@ class Formulation:
             sizes = {f: self._size(zero, a, f) for f, a in factors.items()} if zero != 0 else {}
             smallest = min((s for s in sizes.values() if s), default=0.0)
             known |= {f: min(s, known.get(f, s)) for f, s in sizes.items() if s and s < COMPARABLE * smallest}
-        return {f: Effect(sympy.sqrt(s) if self._is_known(s, f) else sympy.S.One, known.get(f, 0.0)) for f, s in squares.items()
-                if f in known or s != 1}
+        factors = {f: sympy.sqrt(s) if self._is_known(s, f) else sympy.S.One for f, s in squares.items()}
+        return {f: Effect(a, known.get(f, 0.0), self._box(a, f)) for f, a in factors.items() if f in known or a != 1}
+
+    def _box(self, factor: sympy.Expr, field: Field) -> tuple[tuple[float, float], ...] | None:
+        """The smallest box around all points of any region where a factor is not zero, if a small part of the domain's."""
+        if not factor.has(sympy.Piecewise):
+            return None
+        regions = {c.region for c in self.problem.constraints if set(c.region.coordinates) >= set(field.coordinates)}
+        places = []
+        for region in regions:
+            points = region.sample(SAMPLES, seed=0)
+            columns = dict(zip(points.coordinates, points.values.T, strict=True))
+            where = np.stack([columns[c] for c in field.coordinates], axis=1)
+            places.append(where[evaluate(factor, columns) != 0])
+        found = np.concatenate(places)
+        if len(found) < FEWEST:
+            return None
+        box = tuple(zip(found.min(axis=0).tolist(), found.max(axis=0).tolist(), strict=True))
+        whole = [self.problem.bounds[c] for c in field.coordinates]
+        shares = [(b - a) / (upper - lower) for (a, b), (lower, upper) in zip(box, whole, strict=True)]
+        return box if max(shares) < SMALL else None
 
     def _is_known(self, factor: sympy.Expr, field: Field) -> bool:
         """Whether a factor holds nothing but the field's coordinates."""

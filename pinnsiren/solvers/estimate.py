@@ -19,7 +19,7 @@ from pinnsiren.domains import PointSet
 from pinnsiren.formulation import Effect
 from pinnsiren.last_layer import Jets, LastLayer, Pairing, Rows, jets_of
 from pinnsiren.model import Model
-from pinnsiren.networks import Constant, Fourier
+from pinnsiren.networks import Constant, Fourier, Network
 from pinnsiren.residual import Residual, partial_columns
 from pinnsiren.symbols import Data, Field
 
@@ -104,8 +104,8 @@ def judge(residual: Residual, scales: Mapping[str, float], effects: Mapping[Fiel
         scales: S_m, see :func:`row_scales`.
         effects: of fields on those that were declared, see :attr:`Formulation.effects`. Fields count as much as these feel
             them: that behind an absorbing layer, where its factor is 1e-8, may be anything.
-        waves: the frequency of free waves along each coordinate, per half-width: errors that oscillate like them leave hardly
-            any residual, so that δ is found among such waves, too.
+        waves: the angular frequency of free waves along each coordinate: errors that oscillate like them leave hardly any
+            residual, so that δ is found among such waves, too.
         noise_counts: whether it does, nevertheless: where data decide, it tells fits that follow noise.
     """
     with torch.no_grad():
@@ -216,7 +216,8 @@ def probe(residual: Residual, waves: Mapping[sympy.Symbol, float] = MappingProxy
     """The rows of slow features for a residual's equations at its points; as fast as free waves where there are some."""
     domains = [s.group.region.domain for s in residual.samples]
     periodic = frozenset(c for d in domains if d is not None for c in d.periodic)
-    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // 3, periodic, waves)))
+    fields = sum(len(c.fields) for c in residual.model.carriers)
+    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // (3 * fields), periodic, waves)))
 
 
 def _probe(model: Model, most: int, periodic: frozenset[sympy.Symbol], waves: Mapping[sympy.Symbol, float]) -> Model:
@@ -227,20 +228,24 @@ def _probe(model: Model, most: int, periodic: frozenset[sympy.Symbol], waves: Ma
         sines = math.prod(max(1.0, 2 * b / math.pi) for b in band) if max(band) > PROBE_BAND else 0.0
         return max(1, min(max(PROBES, int(RESOLVED * sines)), MOST_PROBES, most))
 
-    bands = {c: [max(PROBE_BAND, BEYOND * waves.get(x, 0.0)) for x in c.coordinates] for c in model.carriers}
-    return Model({c.fields: Fourier(c.network.inputs, len(c.fields), count(bands[c]), bands[c],
-                                    periodic=[x in periodic for x in c.coordinates], box=_box(c.network), dtype=like.dtype,
-                                    device=like.device)
-                  if c.coordinates else Constant(len(c.fields), dtype=like.dtype, device=like.device)
-                  for c in model.carriers})
+    networks: dict[tuple[Field, ...], Network] = {}
+    for c in model.carriers:
+        if not c.coordinates:
+            networks[c.fields] = Constant(len(c.fields), dtype=like.dtype, device=like.device)
+            continue
+        centre, half = _box(c.network)
+        box = torch.stack([centre - half, centre + half], dim=1)
+        band = [max(PROBE_BAND, BEYOND * waves.get(x, 0.0) * h) for x, h in zip(c.coordinates, half.tolist(), strict=True)]
+        networks[c.fields] = Fourier(c.network.inputs, len(c.fields), count(band), band,
+                                     periodic=[x in periodic for x in c.coordinates], box=box,
+                                     dtype=like.dtype, device=like.device)
+    return Model(networks)
 
 
-def _box(network: torch.nn.Module) -> Tensor | None:
+def _box(network: Network) -> tuple[Tensor, Tensor]:
+    """The centre and the half-widths of the box that a network knows, else of [−1, 1] along each input."""
     buffers = dict(network.named_buffers())
-    if "centre" not in buffers:
-        return None
-    centre, half = buffers["centre"], buffers["half_width"]
-    return torch.stack([centre - half, centre + half], dim=1)
+    return buffers.get("centre", torch.zeros(network.inputs)), buffers.get("half_width", torch.ones(network.inputs))
 
 
 def _seen(residual: Residual, rows: Mapping[str, Rows], widths: Sequence[int]) -> list[Tensor]:

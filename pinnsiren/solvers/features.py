@@ -25,7 +25,10 @@ RESOLVED = 2.0  # features for each sine that a band needs: fewer leave gaps bet
 CHEAP = 600  # features up to which bands are searched coordinate by coordinate, and laws side by side
 HALF = 0.5  # of the features on the variety: for equations with sources, and for waves that fade from a boundary
 LEAST_INSIDE = 0.05  # of the points, where all features satisfy the equations there: to see that they do
+FEWEST_WITHIN = 100  # features of a field that is felt in a small box: there they are as good as polynomials
 TWINS = 200  # features that tell the size of rows which the features themselves make vanish
+
+Box = tuple[tuple[float, float], ...]  # (lower, upper) of each coordinate
 
 
 @dataclass(frozen=True)
@@ -106,19 +109,44 @@ class Features:
         networks: dict[tuple[Field, ...], Network] = {}
         for fields in groups(self.problem.carried):
             initial = [float(f.initial) for f in fields if isinstance(f, Unknown)]
-            networks[fields] = (Constant(len(fields), initial, dtype=task.dtype or torch.float64, device=task.device) if initial
-                                else self._network(task, band, size, fields))
+            if initial:
+                networks[fields] = Constant(len(fields), initial, dtype=task.dtype or torch.float64, device=task.device)
+                continue
+            boxes: dict[Box | None, list[Field]] = {}
+            for f in fields:
+                boxes.setdefault(self._own_box(task, band, f), []).append(f)
+            for box, within in boxes.items():
+                networks[tuple(within)] = self._network(task, band, size, tuple(within), box)
         return Model(networks)
 
-    def _network(self, task: Task, band: Band, size: int, fields: tuple[Field, ...]) -> Fourier:
-        own, box = fields[0].coordinates, self.problem.bounds
+    def _own_box(self, task: Task, band: Band, field: Field) -> Box | None:
+        """The box in which a field is felt; None for the domain's, also where mirrors or a variety of that would not fit it."""
+        box = task.effects[field].box if field in task.effects else None
+        if box is None or (self.variety and band.share) or any(place for _, place, _ in self.mirrors):
+            return None
+        own = list(box)
+        for i, _, _ in self.mirrors:
+            lower, upper = self.problem.bounds[field.coordinates[i]]
+            middle = (lower + upper) / 2
+            reach = max(abs(end - middle) for end in own[i])
+            own[i] = (middle - reach, middle + reach)
+        return tuple(own)
+
+    def _network(self, task: Task, band: Band, size: int, fields: tuple[Field, ...], inner: Box | None) -> Fourier:
+        own, bounds = fields[0].coordinates, self.problem.bounds
         variety = self.variety if band.share else None
         widths = dict(zip(self.problem.coordinates, band.widths, strict=True))
+        box = [bounds[c] for c in own]
+        if inner is not None:
+            for c, (a, b), (lower, upper) in zip(own, inner, box, strict=True):
+                widths[c] = max(NARROWEST, widths[c] * (b - a) / (upper - lower))
+            smaller = replace(band, widths=tuple(widths[c] for c in self.problem.coordinates)).modes / band.modes
+            box, size = list(inner), min(size, max(FEWEST_WITHIN, int(size * smaller)))
         return Fourier(len(own), len(fields), size * 2**len(self.mirrors), [widths[c] for c in own],
                        interactions=None if band.interactions is None else min(band.interactions, len(own)),
                        periodic=[c in self.problem.periodic for c in own] if self.problem.periodic else None,
                        variety=variety.terms if variety else None, along=variety.along if variety else None,
-                       share=band.share if variety else 1.0, mirror=self.mirrors, box=[box[c] for c in own],
+                       share=band.share if variety else 1.0, mirror=self.mirrors, box=box,
                        seed=task.seed + size, dtype=task.dtype or torch.float64, device=task.device)
 
     def _of_use(self, widths: tuple[float, ...]) -> tuple[float, ...]:

@@ -88,12 +88,11 @@ class Task:
 
     @cached_property
     def waves(self) -> dict[sympy.Symbol, float]:
-        """The angular frequency of free waves along each coordinate, per half-width of the domain, where there are some."""
+        """The angular frequency of free waves along each coordinate, where there are some."""
         found: dict[sympy.Symbol, float] = {}
         for c in self.problem.constraints:
             for symbol, frequency in wave_scales(c).items():
-                lower, upper = self.problem.bounds[symbol]
-                found[symbol] = max(found.get(symbol, 0.0), frequency * (upper - lower) / 2)
+                found[symbol] = max(found.get(symbol, 0.0), frequency)
         return found
 
     @cached_property
