@@ -30,6 +30,7 @@ PROBE_BAND = 4.0  # their band: up to about one period across the domain
 BEYOND = 1.2  # times the frequency of free waves
 RESOLVED = 1.5  # probes for each sine of such a band …
 MOST_PROBES = 600  # … but no more than this
+ROWS_PER_PROBE = 3
 NEGLIGIBLE = 1e-3  # of the size at which a field would matter in an equation: below it, errors are measured by that
 
 
@@ -217,16 +218,23 @@ def probe(residual: Residual, waves: Mapping[sympy.Symbol, float] = MappingProxy
     domains = [s.group.region.domain for s in residual.samples]
     periodic = frozenset(c for d in domains if d is not None for c in d.periodic)
     fields = sum(len(c.fields) for c in residual.model.carriers)
-    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // (3 * fields), periodic, waves)))
+    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // (ROWS_PER_PROBE * fields), periodic, waves)))
+
+
+def probe_band(waves: Mapping[sympy.Symbol, float], halves: Mapping[sympy.Symbol, float]) -> list[float]:
+    """The band of the probes on a box of such half-widths: slow, but as fast as free waves where there are some."""
+    return [max(PROBE_BAND, BEYOND * waves.get(c, 0.0) * half) for c, half in halves.items()]
+
+
+def probes_in(band: Sequence[float]) -> int:
+    """How many probes such a band takes."""
+    sines = math.prod(max(1.0, 2 * b / math.pi) for b in band) if max(band) > PROBE_BAND else 0.0
+    return min(max(PROBES, int(RESOLVED * sines)), MOST_PROBES)
 
 
 def _probe(model: Model, most: int, periodic: frozenset[sympy.Symbol], waves: Mapping[sympy.Symbol, float]) -> Model:
     """Slow features for each carrier of a model, on the box that its network knows or its inputs fill."""
     like = model.reference
-
-    def count(band: list[float]) -> int:
-        sines = math.prod(max(1.0, 2 * b / math.pi) for b in band) if max(band) > PROBE_BAND else 0.0
-        return max(1, min(max(PROBES, int(RESOLVED * sines)), MOST_PROBES, most))
 
     networks: dict[tuple[Field, ...], Network] = {}
     for c in model.carriers:
@@ -235,8 +243,8 @@ def _probe(model: Model, most: int, periodic: frozenset[sympy.Symbol], waves: Ma
             continue
         centre, half = _box(c.network)
         box = torch.stack([centre - half, centre + half], dim=1)
-        band = [max(PROBE_BAND, BEYOND * waves.get(x, 0.0) * h) for x, h in zip(c.coordinates, half.tolist(), strict=True)]
-        networks[c.fields] = Fourier(c.network.inputs, len(c.fields), count(band), band,
+        band = probe_band(waves, dict(zip(c.coordinates, half.tolist(), strict=True)))
+        networks[c.fields] = Fourier(c.network.inputs, len(c.fields), max(1, min(probes_in(band), most)), band,
                                      periodic=[x in periodic for x in c.coordinates], box=box,
                                      dtype=like.dtype, device=like.device)
     return Model(networks)

@@ -16,9 +16,9 @@ from pinnsiren.last_layer import linear_outputs, unknowns
 from pinnsiren.model import Model
 from pinnsiren.residual import Residual
 from pinnsiren.solvers.bands import Band
-from pinnsiren.solvers.estimate import judge
+from pinnsiren.solvers.estimate import ROWS_PER_PROBE, judge, probe_band, probes_in
 from pinnsiren.solvers.features import CHEAP, Features
-from pinnsiren.solvers.output_layer import OutputLayer, dense_bytes, gram_bytes
+from pinnsiren.solvers.output_layer import OutputLayer, gram_bytes
 from pinnsiren.solvers.task import ROWS_PER_UNKNOWN, Solver, Step, Task
 
 HELD_OUT = 0.3  # of the number of fitted points
@@ -47,6 +47,7 @@ class Trial:
     residuals: Mapping[str, float]
     seconds: float
     scales: Mapping[str, float]  # of each constraint's rows: the size that a unit feature gives them
+    dense_bytes: float  # memory that its rows take as one matrix
 
     @property
     def features(self) -> int:
@@ -67,17 +68,23 @@ class Family:
         share: see :class:`Band`.
         ranked: the trials of the last size, best first.
         previous: the lowest estimate of the sizes before.
+        loss: the lowest so far.
+        gain: the factor by which the last size lowered the residual's norm.
     """
 
     share: float
     ranked: list[Trial] = field(default_factory=list)
     previous: float = math.inf
+    loss: float = math.inf
+    gain: float = math.inf
     levels: int = 0
 
     def take(self, trials: list[Trial]) -> None:
         """Trials of the next size."""
         self.previous = min(self.previous, self.estimate)
         self.ranked, self.levels = sorted(trials, key=lambda t: t.estimate), self.levels + 1
+        lowest = min(t.loss for t in trials)
+        self.gain, self.loss = (math.sqrt(self.loss / lowest) if lowest > 0 else math.inf), min(self.loss, lowest)
 
     @property
     def estimate(self) -> float:
@@ -89,9 +96,12 @@ class Family:
         return self.estimate * min(1.0, self.estimate / self.previous)
 
     def has_stalled(self, growth: float) -> bool:
-        """Whether ``growth`` times the features gained too little to be worth more; 300 and 600 are always tried."""
+        """Whether ``growth`` times the features gained too little to be worth more; 300 and 600 are always tried.
+
+        Neither the estimate, which may be low by luck with few features, nor the residual.
+        """
         gain = (GAIN if self.estimate > GOOD else GAIN**3) ** math.log2(growth)
-        return self.levels > 2 and self.estimate * gain > self.previous and self.previous < UNINFORMED
+        return self.levels > 2 and self.estimate * gain > self.previous and self.previous < UNINFORMED and self.gain < gain
 
 
 @dataclass(frozen=True)
@@ -124,10 +134,11 @@ class LeastSquares(Solver):
         families, last = [Family(share) for share in features.shares], SIZES[0] / 2
         best: Trial | None = None
         latest = 0.0
-        for size in self._sizes(task, features):
+        for size in self._sizes(task):
             if best is not None and task.seconds_left < (size / last) ** 3 * latest:  # what the factorisation will take
                 return
-            if best is not None and not self._is_dense(task, size) and not self._is_worth_pieces(task, features, best):
+            dense = best is None or self._is_dense(task, size, best)
+            if not dense and not (_in_pieces(task) and best and self._is_worth_pieces(task, features, best)):
                 return
             latest = 0.0
             for family in _promising(families, size):
@@ -189,8 +200,8 @@ class LeastSquares(Solver):
             return new[:1]
         return [t.band for t in ranked[:1]] + new or features.candidates(family.share)[:1]
 
-    def _sizes(self, task: Task, features: Features) -> Iterator[int]:
-        """Numbers of features that memory allows; above what a dense matrix holds only for linear problems.
+    def _sizes(self, task: Task) -> Iterator[int]:
+        """Numbers of features; those beyond what dense matrices hold only where the normal equations fit into memory.
 
         Where there is nothing but data, or data decide on a field, their number bounds that of the features.
         """
@@ -200,10 +211,8 @@ class LeastSquares(Solver):
             most = sum((n or 0) * k for n, k in sets) / (ROWS_PER_UNKNOWN * len(task.problem.carried))
             yield from [s for s in (*SMALL_SIZES, *SIZES) if s <= most] or [max(1, int(most))]
             return
-        in_pieces = task.problem.is_linear and all(c.norm == "l2" for c in task.problem.constraints)
-        for size in (s for s in (*SIZES, *(MANY if in_pieces else ())) if s <= self.most_features):
-            held = gram_bytes(task.problem, size) <= task.memory_limit if in_pieces else self._is_dense(task, size)
-            if size == SIZES[0] or held:
+        for size in (s for s in (*SIZES, *(MANY if _in_pieces(task) else ())) if s <= self.most_features):
+            if size == SIZES[0] or not _in_pieces(task) or gram_bytes(task.problem, size) <= task.memory_limit:
                 yield size
 
     def _is_worth_pieces(self, task: Task, features: Features, best: Trial) -> bool:
@@ -213,10 +222,9 @@ class LeastSquares(Solver):
             return features.modes(features.candidates(best.band.share)[0]) > best.features / EXHAUSTED
         return best.estimate > ENOUGH * task.problem.tolerance
 
-    def _is_dense(self, task: Task, size: int) -> bool:
-        """Whether the rows of so many features fit into memory, and are factorised themselves."""
-        points = task.counts(task.points_for(size))
-        return size not in MANY and dense_bytes(task.problem, points, size) <= task.memory_limit
+    def _is_dense(self, task: Task, size: int, known: Trial) -> bool:
+        """Whether the rows of so many features fit into memory, and are factorised themselves, going by those of a trial."""
+        return size not in MANY and known.dense_bytes * (size / known.features) ** 2 <= task.memory_limit
 
     def _trial(self, task: Task, model: Model, band: Band, *, start: Trial | None, features: Features | None = None) -> Trial:
         """Solve a network's output layer, and estimate the error on points that were not fitted."""
@@ -225,10 +233,11 @@ class LeastSquares(Solver):
         points = int((ON_VARIETY if on_variety else 1) * task.points_for(max(map(unknowns, linear_outputs(model)))))
         inside, idle = (None, frozenset()) if features is None else (features.inside(band), features.idle)
         residual = task.residual(model, points, seed=1, part="fitted", inside=inside, idle=idle)
-        scales = self._layer(task, residual).solve(start.model if start else None)
-        held_out = task.residual(model, max(64, int(HELD_OUT * points)), seed=2, part="held out")
+        layer = self._layer(task, residual)
+        scales = layer.solve(start.model if start else None)
+        held_out = task.residual(model, max(64, int(HELD_OUT * points), _telling(task)), seed=2, part="held out")
         estimate, loss, residuals = judge(held_out, scales, task.effects, waves=task.waves, noise_counts=task.data_decide)
-        return Trial(model, band, estimate, loss, residuals, time.monotonic() - began, scales)
+        return Trial(model, band, estimate, loss, residuals, time.monotonic() - began, scales, layer.dense_bytes)
 
     def _refitted(self, task: Task, best: Trial) -> Trial:
         """The chosen network fitted once more, to all data; its estimate stays that of the fit to a part of them."""
@@ -241,6 +250,21 @@ class LeastSquares(Solver):
 
     def _layer(self, task: Task, residual: Residual) -> OutputLayer:
         return OutputLayer(residual, self.newton_steps, self.tolerance, task.memory_limit, task.deadline)
+
+
+def _in_pieces(task: Task) -> bool:
+    """Whether the normal equations can be summed over pieces of the points: for linear problems."""
+    return task.problem.is_linear and all(c.norm == "l2" for c in task.problem.constraints)
+
+
+def _telling(task: Task) -> int:
+    """Points that show errors which are free waves, so many as these have probes; 0 where there are no such waves."""
+    if not task.waves:
+        return 0
+    fields = [f for f in task.problem.carried if f.coordinates]
+    halves = {c: (upper - lower) / 2 for c, (lower, upper) in task.problem.bounds.items()}
+    inside = max(len(c.residuals) for c in task.problem.constraints)
+    return ROWS_PER_PROBE * probes_in(probe_band(task.waves, halves)) * len(fields) // inside
 
 
 def _promising(families: list[Family], size: int) -> list[Family]:

@@ -17,21 +17,17 @@ from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual, norm_weights
 from pinnsiren.solvers.estimate import balanced, measured, probe, ridge_solve, row_factors, row_scales
 from pinnsiren.solvers.features import twin
+from pinnsiren.solvers.normal_equations import COPIES as TRIANGLE_COPIES
 from pinnsiren.solvers.normal_equations import Equations
 
 BYTES = 8
 COPIES = 6  # of rows × features that a dense solve holds: jets, their scaled rows, the factorisation
+TRIANGLE_SHARE = 0.75  # of the memory limit: where a triangle would need more, the normal equations are several times faster
 VANISHING = 1e4  # roundings of the size that free features give to rows: below it they are nothing else
 FEW = 64  # points of each constraint that tell the size of its rows
 FIRM = 1e4  # by which the equations' rows are multiplied beside measured data: noise of 1 % then moves them by 1e-6
 REWEIGHTINGS = 20  # of the rows, for norms other than l2
 STARTS = (0.0, 1.0, -1.0, 0.1)  # constant fields to start Newton's method from: the first at which the rows are finite
-
-
-def dense_bytes(problem: Problem, counts: Mapping[str, int], features: int) -> float:
-    """Memory of a dense solve: rows × unknowns × copies."""
-    rows = sum(counts[c.name] * len(c.residuals) for c in problem.constraints)
-    return rows * features * len(problem.carried) * COPIES * BYTES
 
 
 def gram_bytes(problem: Problem, features: int) -> float:
@@ -95,7 +91,11 @@ class OutputLayer:
         kept = {name: factors[name] for name, s in row_scales(rows).items() if s > self._rounding * scales[name]}
         columns = next(iter(rows.values())).matrix.shape[1]
         equations = Equations(self.residual, self._slow.linearisations, kept, self._pairing, columns)
-        solution = equations.solve(lambda: self.deadline - time.monotonic())
+        triangle = TRIANGLE_COPIES * columns**2 * BYTES * (2 if self._pairing else 1)
+        if triangle <= TRIANGLE_SHARE * self.memory_limit:
+            solution = equations.solve_by_triangle()
+        else:
+            solution = equations.solve(lambda: self.deadline - time.monotonic())
         sample.write(sample.split(solution, self._pairing))
         return scales
 
@@ -125,11 +125,15 @@ class OutputLayer:
         return VANISHING * torch.finfo(self.residual.model.reference.dtype).eps
 
     @property
+    def dense_bytes(self) -> float:
+        """Memory of a dense solve: rows × unknowns × copies; half of the rows and of the unknowns where they are complex."""
+        columns = sum(n.outputs * (unknowns(n) + 1) for n in linear_outputs(self.residual.model))
+        return self.residual.rows * columns * COPIES * BYTES / (2 if self._pairing else 1)
+
+    @property
     def _is_large(self) -> bool:
-        networks = linear_outputs(self.residual.model)
-        matrix = COPIES * self.residual.rows * sum(n.outputs * (unknowns(n) + 1) for n in networks)
         norms = {c.norm for s in self.residual.samples for c in s.group.constraints}
-        return matrix * BYTES > self.memory_limit and self._slow.is_linear and norms == {"l2"}
+        return self.dense_bytes > self.memory_limit and self._slow.is_linear and norms == {"l2"}
 
     def _first_rows(self, layer: LastLayer, start: Model | None) -> dict[str, Rows]:
         """The rows that need no start, or those around another model's fields, or around constant ones."""

@@ -25,11 +25,12 @@ from pinnsiren.validation.reference import relative_l2
 FAMILIES = ("poisson", "image", "eikonal", "helmholtz", "wave", "heat", "advection", "burgers", "allen_cahn", "kdv",
             "klein_gordon", "gray_scott", "biharmonic", "elasticity", "kovasznay", "cavity", "unknown")
 AFFORDABLE = 1.5  # seconds that a reference may be expected to take here
-MINUTES = {  # which start with hundreds of features that say nothing yet: python -m tests.benchmarks.accuracy
-    "helmholtz_point_source", "helmholtz_square", "helmholtz_disc", "helmholtz_scattering", "wave_gaussian", "wave_bathymetry",
-    "unknown_speed",
+SHORT = 6.0  # seconds of a solve …
+LONGER = {  # … and of one whose first hundreds of features say nothing yet
+    "helmholtz_point_source": 20.0, "helmholtz_square": 20.0, "helmholtz_disc": 20.0, "helmholtz_scattering": 20.0,
+    "wave_gaussian": 60.0, "wave_bathymetry": 30.0, "unknown_speed": 20.0,
 }
-IMPROVED = 0.8  # of what zero fields have
+IMPROVED = 0.5  # of what zero fields have
 
 
 @cache
@@ -100,13 +101,13 @@ def test_references_agree_with_the_exact_solution(name) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in catalogue() if name not in MINUTES])
+@pytest.mark.parametrize("name", catalogue())
 @pytest.mark.filterwarnings("ignore::pinnsiren.solve.ProblemWarning")
 def test_a_short_solve_improves_on_zero(name) -> None:
     """The error is below that of zero fields; without an exact solution, the loss of what is solved for is."""
     problem = problem_of(name)
     ansatz = problem.ansatz or chosen(problem)
-    solution = ps.solve(problem, ansatz=ansatz or False, max_time=6, progress=False)
+    solution = ps.solve(problem, ansatz=ansatz or False, max_time=LONGER.get(name, SHORT), progress=False)
     if name in with_exact():
         report = ps.validate(solution, ps.Exact())
         assert min(e.relative_l2 for e in report.errors.values()) < IMPROVED
