@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 import pinnsiren as ps
-from pinnsiren.ansatz import Ansatz
+from pinnsiren.ansatz import Ansatz, kinked
 from pinnsiren.formulation import formulate
 
 x, y = ps.coordinates("x y")
@@ -145,3 +145,28 @@ def test_an_ansatz_of_another_problem_is_refused() -> None:
         ps.solve(problem, ansatz=Ansatz({u: u}, satisfied=("rim",)))
     with pytest.raises(ps.SolveError, match="ansatz='hard'"):
         ps.solve(problem, ansatz="hard")
+
+
+def test_fields_know_what_they_do_to_the_declared_ones() -> None:
+    v = ps.Field("v", x, y)
+    level, known = sympy.Rational(4, 100) - x**2 - y**2, sympy.exp(x)
+    problem = ps.Problem(ps.Equation(ps.laplacian(v), 1).on(square.interior.where(level < 0)),
+                         ps.Equation(ps.laplacian(v), 0).on(square.interior.where(level >= 0)),
+                         ps.Equation(v, 0).on(square.boundary))
+    effects = formulate(problem, kinked(v, level)).effects
+    ((inclusion, effect),) = effects.items()
+    assert inclusion.name.startswith("M")
+    np.testing.assert_allclose(effect.box, [(-0.2, 0.2)] * 2, atol=0.02)
+    assert effect.factor.subs({x: 0, y: 0}) == sympy.Rational(4, 100) ** 2
+    assert effect.factor.subs({x: 0.5, y: 0}) == 0
+    shaped = formulate(problem, Ansatz({v: known + 2 * ps.Field("N", x, y)})).effects
+    (effect,) = shaped.values()
+    assert effect.factor == 2 and effect.box is None
+    assert effect.known == pytest.approx(np.sqrt(np.sinh(2) / 2) / 2, rel=0.02)  # rms of eˣ, over 2
+
+
+def test_a_complex_factor_counts_by_its_magnitude() -> None:
+    new = ps.Field("N", x, y, complex=True)
+    effects = formulate(complex_problem(), Ansatz({u: sympy.exp(sympy.I * x - y) * new})).effects
+    at = {x: 0.3, y: -0.4}
+    assert [float(e.factor.subs(at)) for e in effects.values()] == pytest.approx([np.exp(0.4)] * 2)

@@ -5,8 +5,11 @@ import sympy
 import torch
 
 import pinnsiren as ps
+from pinnsiren.ansatz import Ansatz
+from pinnsiren.formulation import formulate
+from pinnsiren.last_layer import LastLayer
 from pinnsiren.solvers.bands import Band
-from pinnsiren.solvers.estimate import judge
+from pinnsiren.solvers.estimate import judge, row_scales
 from pinnsiren.solvers.features import Features
 from pinnsiren.solvers.task import Task
 
@@ -56,3 +59,19 @@ def test_a_real_solution_of_a_complex_problem() -> None:
     assert solution.history.measure.min() < 1e-10
     points = square.interior.sample(100, seed=1).values
     assert abs(solution(w, points) - sympy.lambdify((x, y), exact)(*points.T)).max() < 1e-10
+
+
+def test_a_field_counts_as_much_as_the_declared_one_feels_it() -> None:
+    """u = φN with φ from 1 to 1e-7: N is a hundred times larger where u feels nothing of it, and a tenth off where it does."""
+    decay = sympy.exp(-8 * (x + 1))
+    right = sympy.cos(x + 2 * y) + 100 * sympy.exp(4 * (x - 1))
+    wrong = right + sympy.exp(-4 * (x + 1)) / 10
+    problem = ps.Problem(ps.Equation(ps.laplacian(u), ps.laplacian(decay * right, (x, y))).on(square.interior),
+                         ps.Equation(u, decay * right).on(square.boundary))
+    formulation = formulate(problem, Ansatz({u: decay * v}))
+    model = ps.solve(ps.Problem(ps.Equation(v, wrong).on(square.interior)), target=1e-7, progress=False).model
+    residual = Task(formulation.problem).residual(model, 1000, seed=5)
+    layer = LastLayer(residual)
+    scales = row_scales(layer.rows(layer.zero()))
+    assert 0.03 < judge(residual, scales, formulation.effects)[0] < 1
+    assert judge(residual, scales)[0] < 0.01  # N itself is right, by its own size

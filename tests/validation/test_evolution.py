@@ -168,6 +168,20 @@ def test_what_grows_without_bound_is_no_reference(rate, message):
         MethodOfLines(2, 64).compute(problem, comparison_points(problem)[0])
 
 
+@pytest.mark.parametrize("reference", [MethodOfLines(2, 32), MethodOfLines(4, 48), SpectralLines(16), Leapfrog(2, 32)], ids=str)
+def test_an_initial_value_between_the_nodes_is_missed_by_all_grids_and_noticed(reference):
+    exact = sympy.exp(-((x - t - sympy.Rational(1, 50)) ** 2) / (2 * sympy.Rational(1, 200) ** 2))
+    problem = Problem(Equation(u.diff(t, 2), u.diff(x, 2)).on(CIRCLE.interior),
+                      Equation(u, exact.subs(t, 0)).on(CIRCLE.initial),
+                      Equation(u.diff(t), exact.diff(t).subs(t, 0)).on(CIRCLE.initial))
+    inside, _ = comparison_points(problem)
+    found = reference.compute(problem, inside)
+    columns = dict(zip(inside.coordinates, inside.values.T, strict=True))
+    right = sympy.lambdify((x, t), exact)(columns[x], columns[t])
+    assert relative_l2(found.values(u, inside) - right, right) < 3 * found.error[u]
+    assert found.error[u] > 0.5
+
+
 def on_line(*constraints):
     return Problem(*(e.on(r) for e, r in constraints))
 
