@@ -3,6 +3,7 @@
 from pinnsiren.ansatz import Ansatz
 from pinnsiren.domains import Ball, Box, Disc, Domain, Interval, Mesh, PointSet, Polygon
 from pinnsiren.domains.implicit import Region
+from pinnsiren.equation import Constraint, Equation
 from pinnsiren.errors import (
     DataError,
     DomainError,
@@ -16,7 +17,7 @@ from pinnsiren.errors import (
 from pinnsiren.gridded import Gridded
 from pinnsiren.networks import MLP, Fourier, ModuleNetwork, Network, Siren, Windows
 from pinnsiren.pml import PML
-from pinnsiren.problem import Constraint, Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.solution import Estimate, History, Solution, Status, load
 from pinnsiren.solve import ProblemWarning, solve
 from pinnsiren.solvers import (

@@ -8,9 +8,9 @@ import sympy
 
 from pinnsiren.domains.box import Box
 from pinnsiren.domains.domain import real_number
+from pinnsiren.equation import Equation
 from pinnsiren.errors import DomainError, EquationError
 from pinnsiren.pml import Faces, Layers, Side, check_thickness, depths, exact, layered_faces, positive, without_layers
-from pinnsiren.problem import Equation
 from pinnsiren.symbols import Field, Time, div, grad, normal_derivative
 
 DIMENSIONS = (1, 2, 3)

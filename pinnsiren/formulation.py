@@ -15,8 +15,9 @@ from pinnsiren.check.evaluation import evaluate
 from pinnsiren.complex_parts import REMEMBERED, in_real_fields, real_and_imaginary
 from pinnsiren.domains.box import Interval
 from pinnsiren.domains.region import Region
+from pinnsiren.equation import Constraint, Equation
 from pinnsiren.errors import ProblemError
-from pinnsiren.problem import Constraint, Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, RangedParameter
 
 if TYPE_CHECKING:

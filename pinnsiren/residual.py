@@ -15,9 +15,10 @@ from torch import Tensor
 from pinnsiren.collapse import collapse
 from pinnsiren.compile import Bound, Program, compile_expressions
 from pinnsiren.domains.region import Region
+from pinnsiren.equation import Constraint, Norm
 from pinnsiren.model import Model, Request
 from pinnsiren.networks import Trace
-from pinnsiren.problem import Constraint, Norm, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Normal
 

@@ -8,8 +8,9 @@ import sympy
 
 from pinnsiren.absorbing import DampingLayer, absorbing
 from pinnsiren.domains import Box, Disc, Interval
+from pinnsiren.equation import Equation
 from pinnsiren.errors import DomainError, EquationError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Normal, Time, coordinates, time
 
 x, y, z = coordinates("x y z")

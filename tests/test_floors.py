@@ -19,8 +19,8 @@ FLOORS = {  # a room, and the rooms that it may know; "what" declares in sympy, 
 }
 HOUSE = {  # floor -> its rooms: modules and subpackages of pinnsiren
     "errors": "errors version",
-    "what": "symbols partials complex_parts collapse sampling domains check problem formulation ansatz pml absorbing gridded "
-            "signals equations",
+    "what": "symbols partials complex_parts collapse sampling domains check equation problem formulation ansatz pml absorbing "
+            "gridded signals equations",
     "how": "jets sine activations bessel exponential_integral networks",
     "joint": "compile model last_layer residual",
     "show": "plotting planes storage",

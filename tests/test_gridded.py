@@ -8,10 +8,11 @@ import torch
 from pinnsiren.check import evaluate
 from pinnsiren.compile import compile_expressions
 from pinnsiren.domains import Box
+from pinnsiren.equation import Equation
 from pinnsiren.errors import DataError, EquationError, StorageError
 from pinnsiren.gridded import Gridded
 from pinnsiren.partials import Partial, in_partials, is_linear
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.storage import read, write
 from pinnsiren.storage.expressions import ExpressionWriter, read_expressions
 from pinnsiren.symbols import Field, Parameter, coordinates, div, grad

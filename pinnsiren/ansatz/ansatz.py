@@ -7,9 +7,10 @@ import numpy as np
 import sympy
 
 from pinnsiren.check.evaluation import evaluate
+from pinnsiren.equation import Constraint
 from pinnsiren.errors import EquationError
 from pinnsiren.partials import Partial
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Field, Normal
 

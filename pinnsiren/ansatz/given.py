@@ -11,8 +11,9 @@ from pinnsiren.domains.instants import Initial
 from pinnsiren.domains.part import BoundaryOf
 from pinnsiren.domains.product import Product
 from pinnsiren.domains.region import Boundary, Face
+from pinnsiren.equation import Constraint
 from pinnsiren.partials import Partial, linearise, partials
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Normal
 
 Wall = tuple[sympy.Symbol, float]

@@ -5,9 +5,10 @@ import sympy
 
 from pinnsiren.ansatz.ansatz import Ansatz, new_field
 from pinnsiren.check.evaluation import evaluate
+from pinnsiren.equation import Constraint
 from pinnsiren.errors import EquationError, ProblemError
 from pinnsiren.partials import Partial, linearise
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Normal
 
 SAMPLES = 256

@@ -15,7 +15,8 @@ from pinnsiren.partials import partials
 from pinnsiren.symbols import Field, Time
 
 if TYPE_CHECKING:
-    from pinnsiren.problem import Constraint, Problem
+    from pinnsiren.equation import Constraint
+    from pinnsiren.problem import Problem
 
 PROBES = 256  # points of a boundary at which conditions are looked for
 

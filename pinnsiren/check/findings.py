@@ -16,7 +16,8 @@ from pinnsiren.partials import Partial, linearise, partials
 from pinnsiren.symbols import Data, Normal, Parameter
 
 if TYPE_CHECKING:
-    from pinnsiren.problem import Constraint, Problem
+    from pinnsiren.equation import Constraint
+    from pinnsiren.problem import Problem
 
 FEW_POINTS = 4  # fewer than this on a region of positive dimension says next to nothing about it
 

@@ -6,7 +6,8 @@ Lengths, times and u are dimensionless; a wall is about ε √(8/r) wide.
 import sympy
 
 from pinnsiren.domains import Interval
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.equation import Equation
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, time
 
 WALLS = 1e-2  # relative L2: the walls are a few hundredths wide

@@ -8,9 +8,10 @@ Reference: Timoshenko & Woinowsky-Krieger, Theory of Plates and Shells, 2nd ed.,
 import sympy
 
 from pinnsiren.domains import Box
+from pinnsiren.equation import Equation
 from pinnsiren.equations.manufactured import satisfied_by
 from pinnsiren.errors import ProblemError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, laplacian, normal_derivative
 
 

@@ -8,7 +8,8 @@ import math
 import sympy
 
 from pinnsiren.domains import Interval
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.equation import Equation
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, time
 
 # of the trapezoidal rule, in standard deviations · √2 of the heat kernel. The integrands are entire and at their peaks

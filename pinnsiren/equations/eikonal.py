@@ -19,9 +19,10 @@ from scipy.ndimage import gaussian_filter
 from pinnsiren.ansatz import Ansatz, factored
 from pinnsiren.domains import Box, Disc, Domain, PointSet, Polygon
 from pinnsiren.domains.implicit import Region
+from pinnsiren.equation import Constraint, Equation
 from pinnsiren.errors import ProblemError
 from pinnsiren.gridded import Gridded
-from pinnsiren.problem import Constraint, Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, grad, normal_derivative
 
 Array = NDArray[np.float64]

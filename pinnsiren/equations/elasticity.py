@@ -13,9 +13,10 @@ from typing import Literal, get_args
 import sympy
 
 from pinnsiren.domains import Box, Disc, Domain
+from pinnsiren.equation import Constraint, Equation
 from pinnsiren.equations.manufactured import satisfied_by
 from pinnsiren.errors import ProblemError
-from pinnsiren.problem import Constraint, Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Normal, Parameter, coordinates, div
 
 Plane = Literal["strain", "stress"]

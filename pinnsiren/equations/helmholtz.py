@@ -10,8 +10,9 @@ from scipy.special import h2vp, hankel2, jv, jvp
 
 from pinnsiren.ansatz import Ansatz, cut_off, distance, kinked, outgoing, point_source_field
 from pinnsiren.domains import Box, Disc, Domain
+from pinnsiren.equation import Equation
 from pinnsiren.pml import PML
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, laplacian
 
 SOURCE_VARIANCE = 1e-4  # of the SIREN paper's source: a standard deviation of 0.01

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from pinnsiren.domains import PointSet
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.equation import Equation
+from pinnsiren.problem import Problem
 from pinnsiren.signals.images import Image, Target, ceiling, read_image
 from pinnsiren.symbols import Data, Field, coordinates, grad, laplacian
 

@@ -11,9 +11,10 @@ import sympy
 
 from pinnsiren.check.evaluation import evaluate
 from pinnsiren.domains import Box, Interval, PointSet, Region
+from pinnsiren.equation import Equation
 from pinnsiren.equations.manufactured import satisfied_by
 from pinnsiren.errors import ProblemError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Data, Field, Parameter, Unknown, coordinates, laplacian, time
 
 NOISY = 5e-3  # relative L2 of a field that noisy data fix: well above what the noise leaves

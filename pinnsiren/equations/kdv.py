@@ -6,8 +6,9 @@ Lengths, times and u are dimensionless: u is the elevation of shallow water seen
 import sympy
 
 from pinnsiren.domains import Interval
+from pinnsiren.equation import Equation
 from pinnsiren.equations.manufactured import satisfied_by
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, time
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy
 
-from pinnsiren.problem import Equation
+from pinnsiren.equation import Equation
 from pinnsiren.symbols import Field
 
 

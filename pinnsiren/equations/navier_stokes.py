@@ -9,9 +9,10 @@ import sympy
 
 from pinnsiren.ansatz import Ansatz
 from pinnsiren.domains import Box, PointSet
+from pinnsiren.equation import Equation
 from pinnsiren.equations.manufactured import satisfied_by
 from pinnsiren.errors import ProblemError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian, normal_derivative
 
 CORNERS = 2e-2  # relative L2: the velocity jumps at two corners

@@ -11,7 +11,8 @@ import numpy as np
 import sympy
 
 from pinnsiren.domains import Box, Disc, Domain, Mesh
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.equation import Equation
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian, normal_derivative
 
 CORNER = 1e-2  # relative L2: global smooth fields hardly come below it at a singular corner

@@ -10,8 +10,9 @@ from functools import reduce
 import sympy
 
 from pinnsiren.domains import Box, Disc, Domain
+from pinnsiren.equation import Equation
 from pinnsiren.equations.manufactured import satisfied_by
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Parameter, coordinates, laplacian
 
 PARTICLES = ((-0.45, -0.35, 0.25), (0.4, -0.5, 0.2), (0.1, 0.45, 0.3))  # (x, y, radius), none touching another or the edges

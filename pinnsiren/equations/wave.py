@@ -11,10 +11,11 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import j1, jn_zeros
 
 from pinnsiren.domains import Box, Domain, Interval
+from pinnsiren.equation import Constraint, Equation
 from pinnsiren.equations.manufactured import satisfied_by
 from pinnsiren.errors import ProblemError
 from pinnsiren.gridded import Gridded
-from pinnsiren.problem import Constraint, Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Array
 from pinnsiren.symbols import Field, Parameter, coordinates, div, grad, laplacian, normal_derivative, time
 

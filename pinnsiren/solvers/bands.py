@@ -12,8 +12,9 @@ import numpy as np
 import sympy
 
 from pinnsiren.check import evaluate
+from pinnsiren.equation import Constraint
 from pinnsiren.partials import REMEMBERED, Partial, linearise, partials, skeleton
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Normal
 

@@ -12,11 +12,12 @@ from pinnsiren.domains.instants import Final, Initial
 from pinnsiren.domains.parametric import PointSetProduct, RegionProduct
 from pinnsiren.domains.product import restricted
 from pinnsiren.domains.region import Where
+from pinnsiren.equation import Constraint, Equation
 from pinnsiren.errors import DomainError, SolveError
 from pinnsiren.jets import Channels
 from pinnsiren.model import Model
 from pinnsiren.partials import partials
-from pinnsiren.problem import Constraint, Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Data, Field, Time
 
 STARTS = 400  # points at which a slab's start is given, for each dimension of space squared: as many as features follow

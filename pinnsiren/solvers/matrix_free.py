@@ -9,13 +9,13 @@ from torch import Tensor
 
 from pinnsiren.check import undetermined_constants
 from pinnsiren.domains import PointSet
+from pinnsiren.equation import Constraint
 from pinnsiren.errors import SolveError
 from pinnsiren.jets import Orders
 from pinnsiren.last_layer import Linearisation
 from pinnsiren.model import Model, groups
 from pinnsiren.networks.windows import Operator, Windows
 from pinnsiren.partials import partials
-from pinnsiren.problem import Constraint
 from pinnsiren.residual import Residual, Sample, partial_columns
 from pinnsiren.solvers.conjugate_gradients import Iterate, conjugate_gradients
 from pinnsiren.solvers.task import Solver, Step, Task

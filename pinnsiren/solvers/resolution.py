@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import sympy
 
+from pinnsiren.equation import Constraint
 from pinnsiren.model import Model
 from pinnsiren.networks import Fourier
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.solvers.bands import wave_scales
 from pinnsiren.solvers.symbol import interior, known
 from pinnsiren.solvers.task import Task

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import sympy
 
+from pinnsiren.equation import Constraint
 from pinnsiren.model import groups
 from pinnsiren.networks.variety import Term, Variety
 from pinnsiren.partials import Partial, linearise, partials
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Parameter, Time
 
 SAME = 1e-12  # relative difference of coefficients that are equal but for rounding

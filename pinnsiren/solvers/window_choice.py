@@ -8,10 +8,11 @@ import numpy as np
 
 from pinnsiren.domains import PointSet
 from pinnsiren.domains.lattice import Lattice
+from pinnsiren.equation import Constraint
 from pinnsiren.errors import SolveError
 from pinnsiren.networks.windows import Windows
 from pinnsiren.partials import partials
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Array
 from pinnsiren.solvers.bands import length_scales
 from pinnsiren.solvers.task import Task

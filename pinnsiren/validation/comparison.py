@@ -8,10 +8,11 @@ import sympy
 import torch
 
 from pinnsiren.compile import compile_expressions
+from pinnsiren.equation import Constraint
 from pinnsiren.errors import ReferenceError
 from pinnsiren.partials import Partial, linearise, partials
 from pinnsiren.pml import PML
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Field
 from pinnsiren.validation.choice import cheapest_finer, fitting, why_unfit

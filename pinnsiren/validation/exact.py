@@ -8,9 +8,10 @@ import sympy
 import torch
 
 from pinnsiren.compile import compile_expressions
+from pinnsiren.equation import Constraint
 from pinnsiren.errors import ReferenceError
 from pinnsiren.partials import Partial, linearise, partials
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Data, Field, Normal
 from pinnsiren.validation.reference import Array, Reference, ReferenceSolution, combined

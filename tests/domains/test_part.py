@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pinnsiren.domains import Ball, BoundaryOf, Box, Disc, Interval, Polygon
+from pinnsiren.equation import Equation
 from pinnsiren.errors import DomainError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, coordinates, laplacian, normal_derivative, time
 
 x, y, z = coordinates("x y z")

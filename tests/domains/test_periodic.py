@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pinnsiren.domains import Box, Disc, Domain, Interval
+from pinnsiren.equation import Equation
 from pinnsiren.errors import DomainError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, coordinates, laplacian, time
 
 x, y, z = coordinates("x y z")

@@ -21,8 +21,9 @@ from pinnsiren.domains import (
     RegionProduct,
 )
 from pinnsiren.domains.product import restricted
+from pinnsiren.equation import Equation
 from pinnsiren.errors import DomainError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import METHODS
 from pinnsiren.storage import read, write
 from pinnsiren.symbols import Data, Field, RangedParameter, coordinates, laplacian, normal_derivative, time

@@ -17,8 +17,9 @@ import pytest
 import sympy
 
 from pinnsiren.domains import Ball, Box, Disc, Interval, PointSet
+from pinnsiren.equation import Equation
 from pinnsiren.errors import StorageError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.storage import read, write
 from pinnsiren.storage.file import FORMAT, USER_BLOCK
 from pinnsiren.storage.record import declared_classes

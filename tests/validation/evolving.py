@@ -3,7 +3,8 @@
 import sympy
 
 from pinnsiren.domains import Box, Interval
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.equation import Equation
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, coordinates, div, grad, laplacian, normal_derivative, time
 
 x, y, z = coordinates("x y z")

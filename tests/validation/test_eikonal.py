@@ -5,8 +5,9 @@ import pytest
 import sympy
 
 from pinnsiren.domains import Box, Disc, Interval, PointSet, Polygon
+from pinnsiren.equation import Equation
 from pinnsiren.errors import ReferenceError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Data, Field, coordinates, grad, laplacian, normal_derivative
 from pinnsiren.validation import validate
 from pinnsiren.validation.choice import fitting, reference_kinds

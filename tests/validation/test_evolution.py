@@ -5,8 +5,9 @@ import pytest
 import sympy
 
 from pinnsiren.domains import Box, Disc, Interval, PointSet
+from pinnsiren.equation import Equation
 from pinnsiren.errors import ReferenceError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Field, Parameter, coordinates, laplacian, normal_derivative
 from pinnsiren.validation import Chebyshev, FiniteDifference, Leapfrog, MethodOfLines, SpectralLines, validate

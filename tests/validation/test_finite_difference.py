@@ -8,8 +8,9 @@ import sympy
 
 from pinnsiren.check import undetermined_constants
 from pinnsiren.domains import Box, Disc, Interval, PointSet
+from pinnsiren.equation import Equation
 from pinnsiren.errors import ReferenceError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Data, Field, coordinates, laplacian, normal_derivative
 from pinnsiren.validation import Chebyshev, FiniteDifference
 from pinnsiren.validation.comparison import comparison_points

@@ -6,8 +6,9 @@ import sympy
 
 from pinnsiren import Region
 from pinnsiren.domains import Box, Disc, Interval, PointSet, Polygon
+from pinnsiren.equation import Equation
 from pinnsiren.errors import ReferenceError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Data, Field, Normal, div, grad, laplacian, normal_derivative, time
 from pinnsiren.validation import FiniteElements, Verdict, validate
 from pinnsiren.validation.choice import fitting

@@ -5,11 +5,12 @@ import pytest
 import sympy
 
 from pinnsiren.domains import Box, Interval
+from pinnsiren.equation import Equation
 from pinnsiren.equations.biharmonic import biharmonic_clamped, biharmonic_supported
 from pinnsiren.equations.manufactured import satisfied_by
 from pinnsiren.equations.navier_stokes import cavity
 from pinnsiren.errors import ReferenceError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, coordinates, laplacian, normal_derivative
 from pinnsiren.validation import Chebyshev, FiniteDifference
 

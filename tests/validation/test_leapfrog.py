@@ -2,8 +2,9 @@
 
 import pytest
 
+from pinnsiren.equation import Equation
 from pinnsiren.errors import ReferenceError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.validation import Leapfrog, MethodOfLines
 from pinnsiren.validation.comparison import comparison_points
 from pinnsiren.validation.finite_difference import leapfrog

@@ -5,8 +5,9 @@ import pytest
 import sympy
 
 from pinnsiren.domains import Box, Interval
+from pinnsiren.equation import Equation
 from pinnsiren.errors import ReferenceError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, coordinates, laplacian
 from pinnsiren.validation import Chebyshev, FiniteDifference
 from pinnsiren.validation.comparison import comparison_points

@@ -6,8 +6,9 @@ import pytest
 import sympy
 
 from pinnsiren.domains import Box, Disc, Interval
+from pinnsiren.equation import Equation
 from pinnsiren.errors import DataError, ReferenceError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, coordinates, laplacian, time
 from pinnsiren.validation import Tabulated, validate
 from pinnsiren.validation.choice import fitting

@@ -9,8 +9,9 @@ import pytest
 import sympy
 
 from pinnsiren.domains import Ball, Box, Disc, PointSet
+from pinnsiren.equation import Equation
 from pinnsiren.errors import ReferenceError, StorageError
-from pinnsiren.problem import Equation, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Data, Field, coordinates, laplacian
 from pinnsiren.validation import Chebyshev, Exact, FieldError, FiniteDifference, Report, validate
 from pinnsiren.validation.choice import cheapest_finer, reference_kinds

@@ -10,9 +10,10 @@ from pinnsiren.compile import Program, compile_expressions
 from pinnsiren.domains.box import Box
 from pinnsiren.domains.domain import Domain
 from pinnsiren.domains.region import Interior, Region
+from pinnsiren.equation import Constraint
 from pinnsiren.errors import ReferenceError
 from pinnsiren.partials import Partial, linearise, partials
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.symbols import Field, Normal
 from pinnsiren.validation.exact import columns_of

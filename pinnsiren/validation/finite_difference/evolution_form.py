@@ -9,9 +9,10 @@ from pinnsiren.domains.box import Box
 from pinnsiren.domains.instants import Initial
 from pinnsiren.domains.product import Product
 from pinnsiren.domains.region import Region, Where
+from pinnsiren.equation import Constraint
 from pinnsiren.errors import ReferenceError
 from pinnsiren.partials import Partial, partials
-from pinnsiren.problem import Constraint, Problem
+from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field, Time
 
 HIGHEST_ORDER = 2  # of the derivatives in time
