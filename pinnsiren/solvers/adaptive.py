@@ -15,8 +15,7 @@ FLOOR = 1.0  # share of uniform points beside those that follow the residual, in
 def concentrated(residual: Residual, seed: int) -> Residual:
     """The same equations at as many new points, of density |C| / mean|C| + 1.
 
-    Layers and fronts, which few uniform points would meet, get half of the points: drawn with replacement, for a narrow front
-    has fewer places in the pool than that. Rows keep their weights, so the loss is
+    Layers and fronts, which few uniform points would meet, get half of the points. Rows keep their weights, so the loss is
     that with the new density. Sets of points, and regions that are single points, are left as they are.
 
     Args:
@@ -34,9 +33,19 @@ def concentrated(residual: Residual, seed: int) -> Residual:
             chosen.append(torch.arange(sample.count))
             continue
         density = _density(pool, sample, r)
-        chosen.append(torch.multinomial(density, wanted.count, replacement=True, generator=generator))
+        chosen.append(_systematic(density, wanted.count, generator))
     found = pool.selected(chosen).samples
     return replace(pool, samples=tuple(replace(s, group=old.group) for s, old in zip(found, residual.samples, strict=True)))
+
+
+def _systematic(density: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Places of ``count`` draws at equal distances along the cumulated density, from a random start.
+
+    A place comes up as often as its density asks, rounded up or down: twice only where the pool has too few there.
+    """
+    edges = density.double().cumsum(dim=0)
+    along = (torch.arange(count, dtype=torch.float64) + torch.rand(1, generator=generator, dtype=torch.float64)) / count
+    return torch.searchsorted(edges, along * edges[-1]).clamp_max(len(density) - 1)
 
 
 def _density(pool: Residual, sample: Sample, r: Tensor) -> Tensor:

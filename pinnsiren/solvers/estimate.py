@@ -30,7 +30,7 @@ PROBE_BAND = 4.0  # their band: up to about one period across the domain
 BEYOND = 1.2  # times the frequency of free waves
 RESOLVED = 1.5  # probes for each sine of such a band …
 MOST_PROBES = 600  # … but no more than this
-ROWS_PER_PROBE = 3
+ROWS_PER_PROBE = 3  # of one field; half as many for each of several, so that probes have two thirds of the rows at most
 NEGLIGIBLE = 1e-3  # of the size at which a field would matter in an equation: below it, errors are measured by that
 
 
@@ -218,7 +218,8 @@ def probe(residual: Residual, waves: Mapping[sympy.Symbol, float] = MappingProxy
     domains = [s.group.region.domain for s in residual.samples]
     periodic = frozenset(c for d in domains if d is not None for c in d.periodic)
     fields = sum(len(c.fields) for c in residual.model.carriers)
-    return LastLayer(residual.carried_by(_probe(residual.model, residual.rows // (ROWS_PER_PROBE * fields), periodic, waves)))
+    most = min(residual.rows // ROWS_PER_PROBE, 2 * residual.rows // (ROWS_PER_PROBE * fields))
+    return LastLayer(residual.carried_by(_probe(residual.model, most, periodic, waves)))
 
 
 def probe_band(waves: Mapping[sympy.Symbol, float], halves: Mapping[sympy.Symbol, float]) -> list[float]:

@@ -95,13 +95,15 @@ class Family:
         """The estimate of the next size, should it fall as from the last to this."""
         return self.estimate * min(1.0, self.estimate / self.previous)
 
-    def has_stalled(self, growth: float) -> bool:
+    def has_stalled(self, growth: float, is_linear: bool) -> bool:
         """Whether ``growth`` times the features gained too little to be worth more; 300 and 600 are always tried.
 
-        Neither the estimate, which may be low by luck with few features, nor the residual.
+        The estimate may be low by luck with few features; so for a linear problem, where more of them cost one solve, the
+        residual must have gained as little.
         """
         gain = (GAIN if self.estimate > GOOD else GAIN**3) ** math.log2(growth)
-        return self.levels > 2 and self.estimate * gain > self.previous and self.previous < UNINFORMED and self.gain < gain
+        stays = self.levels > 2 and self.estimate * gain > self.previous and self.previous < UNINFORMED
+        return stays and not (is_linear and self.gain >= gain)
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,8 @@ class LeastSquares(Solver):
                 family.take(trials)
                 latest = max(latest, family.ranked[0].seconds)
             lowest = math.inf if best is None else best.estimate
-            families = [f for f in families if not f.has_stalled(size / last) and f.expected < BEHIND * lowest]
+            linear = task.problem.is_linear
+            families = [f for f in families if not f.has_stalled(size / last, linear) and f.expected < BEHIND * lowest]
             if not families:
                 return
             last = size

@@ -133,7 +133,12 @@ class Task:
                 for c, share in zip(problem.constraints, _shares(problem, points, inside, idle), strict=True)}
 
     def points_for(self, features: int) -> int:
-        """Points in all for so many features of each field: where an equation joins several, it gives a row for all of them."""
+        """Points in all for so many features of each field: where an equation joins several, it gives a row for all of them.
+
+        Not where data decide on a field: there features are few for the data's sake, and more rows of equations tell no more.
+        """
+        if self.data_decide:
+            return int(ROWS_PER_UNKNOWN * features)
         inside: dict[Region, int] = {}
         for c in self.problem.constraints:
             if c.region.domain is not None and c.region.dimension == len(c.region.coordinates):
