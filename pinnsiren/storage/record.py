@@ -21,7 +21,7 @@ from pinnsiren.errors import PinnsirenError, StorageError
 from pinnsiren.storage.expressions import ExpressionWriter
 
 KIND = "$"
-_DECLARATIONS = ("pinnsiren.problem", "pinnsiren.sampling", "pinnsiren.domains", "pinnsiren.ansatz",
+_DECLARATIONS = ("pinnsiren.equation", "pinnsiren.problem", "pinnsiren.sampling", "pinnsiren.domains", "pinnsiren.ansatz",
                  "pinnsiren.pml")
 _NUMBERS = MappingProxyType({"nan": math.nan, "inf": math.inf, "-inf": -math.inf})
 
