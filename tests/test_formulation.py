@@ -170,3 +170,21 @@ def test_a_complex_factor_counts_by_its_magnitude() -> None:
     effects = formulate(complex_problem(), Ansatz({u: sympy.exp(sympy.I * x - y) * new})).effects
     at = {x: 0.3, y: -0.4}
     assert [float(e.factor.subs(at)) for e in effects.values()] == pytest.approx([np.exp(0.4)] * 2)
+
+
+def test_features_in_an_inclusion_s_own_box_are_solved_for_and_saved(tmp_path) -> None:
+    v = ps.Field("v", x, y)
+    level = sympy.Rational(9, 100) - x**2 - y**2
+    problem = ps.Problem(ps.Equation(ps.laplacian(v) + 4 * v, 1).on(square.interior.where(level < 0)),
+                         ps.Equation(ps.laplacian(v) + v, 1).on(square.interior.where(level >= 0)),
+                         ps.Equation(v, 0).on(square.boundary), ansatz=kinked(v, level))
+    solution = ps.solve(problem, max_time=8, progress=False)
+    (around, inclusion) = sorted(solution.model.carriers, key=lambda c: float(c.network.half_width[0]), reverse=True)
+    assert float(around.network.half_width[0]) == 1
+    assert float(inclusion.network.half_width[0]) == pytest.approx(0.3, abs=0.02)
+    assert inclusion.network.output.in_features < around.network.output.in_features
+    solution.save(tmp_path / "inclusion.h5")
+    points = square.interior.sample(100, seed=3).values
+    assert np.array_equal(ps.load(tmp_path / "inclusion.h5")(v, points), solution(v, points))
+    report = ps.validate(solution, ps.FiniteDifference(2, 160))
+    assert report.errors[v].relative_l2 < 2e-2  # the grid itself moves the jump by half a cell
