@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pinnsiren.ansatz import Ansatz
 
 Forms = Mapping[Field, sympy.Expr]
+Extent = tuple[tuple[float, float], ...]  # (lower, upper) of each coordinate
 
 SAMPLES = 512
 FEWEST = 64  # points that tell where a field has an effect
@@ -39,12 +40,12 @@ class Effect:
         factor: φ; its magnitude for a complex u.
         known: rms(G)/rms(φ), in the unit of N: an error of N is small or large beside that, for where G is the whole solution,
             N is nothing but rounding. 0 without a known part.
-        box: (lower, upper) of each coordinate of N around the places where φ is not zero; None where they fill the domain.
+        extent: of the places where φ is not zero, along each coordinate of N; None where they fill the domain.
     """
 
     factor: sympy.Expr
     known: float
-    box: tuple[tuple[float, float], ...] | None = None
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ class Formulation:
             smallest = min((s for s in sizes.values() if s), default=0.0)
             known |= {f: min(s, known.get(f, s)) for f, s in sizes.items() if s and s < COMPARABLE * smallest}
         factors = {f: sympy.sqrt(s) if self._is_known(s, f) else sympy.S.One for f, s in squares.items()}
-        return {f: Effect(a, known.get(f, 0.0), self._box(a, f)) for f, a in factors.items() if f in known or a != 1}
+        return {f: Effect(a, known.get(f, 0.0), self._extent(a, f)) for f, a in factors.items() if f in known or a != 1}
 
-    def _box(self, factor: sympy.Expr, field: Field) -> tuple[tuple[float, float], ...] | None:
+    def _extent(self, factor: sympy.Expr, field: Field) -> Extent | None:
         """The smallest box around all points of any region where a factor is not zero, if a small part of the domain's."""
         if not factor.has(sympy.Piecewise):
             return None
@@ -93,10 +94,10 @@ class Formulation:
         found = np.concatenate(places)
         if len(found) < FEWEST:
             return None
-        box = tuple(zip(found.min(axis=0).tolist(), found.max(axis=0).tolist(), strict=True))
+        extent = tuple(zip(found.min(axis=0).tolist(), found.max(axis=0).tolist(), strict=True))
         whole = [self.problem.bounds[c] for c in field.coordinates]
-        shares = [(b - a) / (upper - lower) for (a, b), (lower, upper) in zip(box, whole, strict=True)]
-        return box if max(shares) < SMALL else None
+        shares = [(b - a) / (upper - lower) for (a, b), (lower, upper) in zip(extent, whole, strict=True)]
+        return extent if max(shares) < SMALL else None
 
     def _is_known(self, factor: sympy.Expr, field: Field) -> bool:
         """Whether a factor holds nothing but the field's coordinates."""

@@ -156,12 +156,12 @@ def test_fields_know_what_they_do_to_the_declared_ones() -> None:
     effects = formulate(problem, kinked(v, level)).effects
     ((inclusion, effect),) = effects.items()
     assert inclusion.name.startswith("M")
-    np.testing.assert_allclose(effect.box, [(-0.2, 0.2)] * 2, atol=0.02)
+    np.testing.assert_allclose(effect.extent, [(-0.2, 0.2)] * 2, atol=0.02)
     assert effect.factor.subs({x: 0, y: 0}) == sympy.Rational(4, 100) ** 2
     assert effect.factor.subs({x: 0.5, y: 0}) == 0
     shaped = formulate(problem, Ansatz({v: known + 2 * ps.Field("N", x, y)})).effects
     (effect,) = shaped.values()
-    assert effect.factor == 2 and effect.box is None
+    assert effect.factor == 2 and effect.extent is None
     assert effect.known == pytest.approx(np.sqrt(np.sinh(2) / 2) / 2, rel=0.02)  # rms of eˣ, over 2
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import torch
 
+from pinnsiren.formulation import Extent
 from pinnsiren.model import Model, groups
 from pinnsiren.networks import Constant, Fourier, Network
 from pinnsiren.networks.fourier import Mirror
@@ -27,8 +28,6 @@ HALF = 0.5  # of the features on the variety: for equations with sources, and fo
 LEAST_INSIDE = 0.05  # of the points, where all features satisfy the equations there: to see that they do
 FEWEST_WITHIN = 100  # features of a field that is felt in a small box: there they are as good as polynomials
 TWINS = 200  # features that tell the size of rows which the features themselves make vanish
-
-Box = tuple[tuple[float, float], ...]  # (lower, upper) of each coordinate
 
 
 @dataclass(frozen=True)
@@ -112,16 +111,16 @@ class Features:
             if initial:
                 networks[fields] = Constant(len(fields), initial, dtype=task.dtype or torch.float64, device=task.device)
                 continue
-            boxes: dict[Box | None, list[Field]] = {}
+            boxes: dict[Extent | None, list[Field]] = {}
             for f in fields:
                 boxes.setdefault(self._own_box(task, band, f), []).append(f)
             for box, within in boxes.items():
                 networks[tuple(within)] = self._network(task, band, size, tuple(within), box)
         return Model(networks)
 
-    def _own_box(self, task: Task, band: Band, field: Field) -> Box | None:
+    def _own_box(self, task: Task, band: Band, field: Field) -> Extent | None:
         """The box in which a field is felt; None for the domain's, also where mirrors or a variety of that would not fit it."""
-        box = task.effects[field].box if field in task.effects else None
+        box = task.effects[field].extent if field in task.effects else None
         if box is None or (self.variety and band.share) or any(place for _, place, _ in self.mirrors):
             return None
         own = list(box)
@@ -132,7 +131,7 @@ class Features:
             own[i] = (middle - reach, middle + reach)
         return tuple(own)
 
-    def _network(self, task: Task, band: Band, size: int, fields: tuple[Field, ...], inner: Box | None) -> Fourier:
+    def _network(self, task: Task, band: Band, size: int, fields: tuple[Field, ...], inner: Extent | None) -> Fourier:
         own, bounds = fields[0].coordinates, self.problem.bounds
         variety = self.variety if band.share else None
         widths = dict(zip(self.problem.coordinates, band.widths, strict=True))

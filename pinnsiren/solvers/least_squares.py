@@ -18,7 +18,8 @@ from pinnsiren.residual import Residual
 from pinnsiren.solvers.bands import Band
 from pinnsiren.solvers.estimate import ROWS_PER_PROBE, judge, probe_band, probes_in
 from pinnsiren.solvers.features import CHEAP, Features
-from pinnsiren.solvers.output_layer import OutputLayer, gram_bytes
+from pinnsiren.solvers.in_pieces import gram_bytes
+from pinnsiren.solvers.output_layer import OutputLayer
 from pinnsiren.solvers.task import ROWS_PER_UNKNOWN, Solver, Step, Task
 
 HELD_OUT = 0.3  # of the number of fitted points

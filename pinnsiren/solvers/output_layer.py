@@ -13,26 +13,18 @@ from torch import Tensor
 from pinnsiren.errors import SolveError
 from pinnsiren.last_layer import Jets, LastLayer, Pairing, Rows, jets_of, linear_outputs, sliced, stack, unknowns
 from pinnsiren.model import Model
-from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual, norm_weights
 from pinnsiren.solvers.estimate import balanced, measured, probe, ridge_solve, row_factors, row_scales
 from pinnsiren.solvers.features import twin
-from pinnsiren.solvers.normal_equations import COPIES as TRIANGLE_COPIES
-from pinnsiren.solvers.normal_equations import Equations
+from pinnsiren.solvers.in_pieces import Equations
 
 BYTES = 8
 COPIES = 6  # of rows × features that a dense solve holds: jets, their scaled rows, the factorisation
-TRIANGLE_SHARE = 0.75  # of the memory limit: where a triangle would need more, the normal equations are several times faster
 VANISHING = 1e4  # roundings of the size that free features give to rows: below it they are nothing else
 FEW = 64  # points of each constraint that tell the size of its rows
 FIRM = 1e4  # by which the equations' rows are multiplied beside measured data: noise of 1 % then moves them by 1e-6
 REWEIGHTINGS = 20  # of the rows, for norms other than l2
 STARTS = (0.0, 1.0, -1.0, 0.1)  # constant fields to start Newton's method from: the first at which the rows are finite
-
-
-def gram_bytes(problem: Problem, features: int) -> float:
-    """Memory of the normal equations: unknowns², and a piece of the rows."""
-    return 1.3 * (features * len(problem.carried)) ** 2 * BYTES
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +33,7 @@ class OutputLayer:
 
     Args:
         newton_steps, tolerance: see :class:`~pinnsiren.solvers.least_squares.LeastSquares`.
-        memory_limit: bytes; a linear problem whose rows need more is solved by the normal equations.
+        memory_limit: bytes; a linear problem whose rows need more is solved in pieces.
         deadline: on the clock of ``time.monotonic``; only refinements look at it.
     """
 
@@ -91,11 +83,7 @@ class OutputLayer:
         kept = {name: factors[name] for name, s in row_scales(rows).items() if s > self._rounding * scales[name]}
         columns = next(iter(rows.values())).matrix.shape[1]
         equations = Equations(self.residual, self._slow.linearisations, kept, self._pairing, columns)
-        triangle = TRIANGLE_COPIES * columns**2 * BYTES * (2 if self._pairing else 1)
-        if triangle <= TRIANGLE_SHARE * self.memory_limit:
-            solution = equations.solve_by_triangle()
-        else:
-            solution = equations.solve(lambda: self.deadline - time.monotonic())
+        solution = equations.solve(self.memory_limit, lambda: self.deadline - time.monotonic())
         sample.write(sample.split(solution, self._pairing))
         return scales
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pinnsiren.last_layer import Linearisation, Pairing, pieces, stack
+from pinnsiren.problem import Problem
 from pinnsiren.residual import Residual
 from pinnsiren.solvers.conjugate_gradients import conjugate_gradients
 from pinnsiren.solvers.estimate import ridge_solve
@@ -23,8 +24,14 @@ PIECE_BYTES = 2**27  # of the rows of one piece: long enough for fast products, 
 BLOCK = 2048  # columns of AᵀA at once: only its upper triangle is computed
 HEIGHT = 2  # times the columns: rows that are held until they are factorised
 COPIES = 3 * (HEIGHT + 1)  # of columns², meanwhile
+SHARE = 0.75  # of the memory limit that they may take: with more columns the normal equations are several times faster
 REFINEMENTS = 4  # at most; each costs two passes over the rows
 GAIN = 0.1  # of ‖r‖: a smaller gradient is not worth another
+
+
+def gram_bytes(problem: Problem, features: int) -> float:
+    """Memory of the normal equations: unknowns², and a piece of the rows."""
+    return 1.3 * (features * len(problem.carried)) ** 2 * 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +81,15 @@ class Equations:
     def _outer(self, x: Tensor) -> Tensor:
         return x if self.pairing is None else torch.view_as_real(x.resolve_conj()).reshape(-1)
 
-    def solve_by_triangle(self) -> Tensor:
-        """argmin ‖A c − b‖² + ρ²‖D c‖², D the columns' lengths, (columns,), with COPIES · columns² numbers in memory."""
+    def solve(self, memory_limit: float, seconds_left: Callable[[], float]) -> Tensor:
+        """argmin ‖A c − b‖² + ρ²‖D c‖², D the columns' lengths, (columns,): by a triangle that fits well into memory, bytes."""
+        triangle = COPIES * self.columns**2 * (16 if self.pairing else 8)
+        if triangle <= SHARE * memory_limit:
+            return self._by_triangle()
+        return self._by_normal_equations(seconds_left)
+
+    def _by_triangle(self) -> Tensor:
+        """With COPIES · columns² numbers in memory."""
         held: list[Tensor] = []
         for a, b in self.pieces():
             held.append(torch.cat([a, b[:, None]], dim=1))
@@ -84,8 +98,8 @@ class Equations:
         rows = torch.cat(held)
         return ridge_solve(rows[:, :-1], rows[:, -1])
 
-    def solve(self, seconds_left: Callable[[], float]) -> Tensor:
-        """The same by the normal equations, with n² numbers in memory."""
+    def _by_normal_equations(self, seconds_left: Callable[[], float]) -> Tensor:
+        """With columns² numbers in memory."""
         gram, moment, target = self._accumulated()
         lengths = gram.diagonal().real.sqrt()
         lengths = torch.where(lengths > 0, lengths, torch.ones_like(lengths))
