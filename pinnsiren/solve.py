@@ -70,6 +70,8 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
     place = _device(device)
     if max_time is not None and not max_time > 0:
         raise SolveError(f"max_time={max_time}; give seconds > 0, or None for no limit.")
+    if not memory_limit > 0:
+        raise SolveError(f"memory_limit={memory_limit}; give bytes > 0.")
     used = _ansatz(problem, ansatz, free=network is None)
     formulation = formulate(problem, used)
     solved = formulation.problem

@@ -149,6 +149,7 @@ def test_networks_can_be_given_by_field() -> None:
     ({"device": "cuda:99"}, "is not there"),
     ({"device": "toaster"}, "is not there"),
     ({"max_time": 0}, "give seconds > 0"),
+    ({"memory_limit": 0}, "give bytes > 0"),
     ({"network": {v: ps.Siren(2, 1, 4, 1)}}, "no field of the problem"),
     ({"network": "siren"}, "expected a Siren"),
     ({"network": ps.Siren(2, 2, 4, 1)}, "2 outputs"),
