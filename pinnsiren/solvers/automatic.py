@@ -28,7 +28,6 @@ Fields = tuple[Field, ...]
 Bounds = list[tuple[float, float]]
 
 GOOD_ENOUGH = 0.1  # of the problem's tolerance: an estimated error from least squares that needs no Gauss–Newton
-NEWTON_FEATURES = 1200  # of least squares for nonlinear evolution: beyond, Gauss–Newton is faster
 WIDTH, LAYERS = 20, 3  # of networks for Gauss–Newton: 900 parameters, whose steps take a third of a second
 SLOW = 2.0  # of the first sine layer: frequencies rise where the residual asks, and from 6 or 30 often nothing converges
 CAUSAL = 10.0  # ε of the causal weights; fields and residuals are near 1 after balancing
@@ -69,25 +68,35 @@ class Automatic(Solver):
             yield step
 
     def _stages(self, task: Task, best: Best) -> Iterator[Step]:
-        """Least squares, then Gauss–Newton or slabs of time: the next where those before it are not good enough.
+        """Least squares, then Gauss–Newton or slabs of time: the next where those before it are not good enough."""
+        followers = list(self._followers(task))
+        alone = not followers or math.isinf(task.deadline)
+        marches = not task.problem.is_linear and evolves(task.problem)
+        first = LeastSquares(brief=marches)
+        yield from _named(first, task if alone else replace(task, deadline=time.monotonic() + task.seconds_left / 2))
+        for f in followers:
+            if best.step is None or best.step.measure <= f.enough:
+                return
+            yield from _named(f.solver, replace(task, target=f.target))
+
+    def _followers(self, task: Task) -> Iterator["_Follower"]:
+        """What may come after least squares.
 
         Gauss–Newton is not for linear waves: where thousands of features with their best coefficients miss them, a network of a
-        thousand parameters gained nothing in minutes. Layers, corners and nonlinear problems it may take further.
+        thousand parameters gained nothing in minutes. Layers, corners and nonlinear problems it may take further. Nonlinear
+        evolutions it follows with causal weights: without them it finds fields of small residual that left the solution early,
+        which no estimate from residuals tells.
         """
-        linear, marches = task.problem.is_linear, evolves(task.problem)
-        learns = not linear or not (marches or task.waves)
+        linear, marches, tolerance = task.problem.is_linear, evolves(task.problem), task.problem.tolerance
         share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
-        enough = max(share * task.problem.tolerance, task.target)
-        learn: tuple[Solver, Task] = Contest(entries(task)), replace(task, target=enough)
-        march: tuple[Solver, Task] = TimeSlabs(), task
-        first = LeastSquares(most_features=NEWTON_FEATURES) if marches and not linear else LeastSquares()
-        alone = not (learns or marches) or math.isinf(task.deadline)
-        yield from _named(first, task if alone else replace(task, deadline=time.monotonic() + task.seconds_left / 2))
-        followers = [*([(*learn, enough)] if learns else []), *([(*march, task.problem.tolerance)] if marches else [])]
-        for solver, own, wanted in followers:
-            if best.step is None or best.step.measure <= wanted:
-                return
-            yield from _named(solver, own)
+        good = max(share * tolerance, task.target)
+        if marches and not linear:
+            yield _Follower(Contest(causal_entries(task)), good, good)
+            yield _Follower(Contest(entries(task)), good, tolerance)
+        elif not linear or not (marches or task.waves):
+            yield _Follower(Contest([*entries(task), *causal_entries(task)]), good, good)
+        if marches:
+            yield _Follower(TimeSlabs(), task.target, tolerance)
 
     def _for_many_rows(self, task: Task) -> Solver:
         problem = task.problem
@@ -105,6 +114,15 @@ class Automatic(Solver):
         if all(isinstance(c.network, LinearOutput) for c in model.carriers):
             return Sequence(LeastSquares(), GaussNewton())
         return GaussNewton()
+
+
+@dataclass(frozen=True)
+class _Follower:
+    """A solver that begins unless the lowest estimate so far is ``enough``, and ends at its ``target``."""
+
+    solver: Solver
+    target: float
+    enough: float
 
 
 def _named(solver: Solver, task: Task) -> Iterator[Step]:
@@ -132,21 +150,27 @@ def _modes(problem: Problem) -> float:
 
 
 def entries(task: Task) -> list[Entry]:
-    """The small networks for Gauss–Newton, and its weights in time."""
-    dtype = task.dtype or torch.float64
-
-    def tanh(fields: Fields, box: Bounds, periodic: list[bool]) -> Network:
-        return MLP(len(box), len(fields), WIDTH, LAYERS, box=box, periodic=periodic, seed=task.seed, dtype=dtype,
-                   device=task.device)
-
+    """The small networks for Gauss–Newton."""
     def sines(fields: Fields, box: Bounds, periodic: list[bool]) -> Network:
         return Siren(len(box), len(fields), WIDTH, LAYERS, omega0=[SLOW * len(box) / 2] + [1.0] * (LAYERS - 1), box=box,
-                     periodic=periodic, seed=task.seed, dtype=dtype, device=task.device)
+                     periodic=periodic, seed=task.seed, dtype=task.dtype or torch.float64, device=task.device)
 
-    found = [Entry("tanh", GaussNewton(), _model(task, tanh)), Entry("sines", GaussNewton(), _model(task, sines))]
-    if any(isinstance(c, Time) for c in task.problem.coordinates):
-        found.append(Entry("tanh, causal", GaussNewton(causal=CAUSAL), _model(task, tanh)))
-    return found
+    return [Entry("tanh", GaussNewton(), _model(task, _tanh(task))), Entry("sines", GaussNewton(), _model(task, sines))]
+
+
+def causal_entries(task: Task) -> list[Entry]:
+    """The one with weights in time, where there is time: fronts and pulses are followed by tanh, and missed by sines."""
+    if not any(isinstance(c, Time) for c in task.problem.coordinates):
+        return []
+    return [Entry("tanh, causal", GaussNewton(causal=CAUSAL), _model(task, _tanh(task)))]
+
+
+def _tanh(task: Task) -> Callable[[Fields, Bounds, list[bool]], Network]:
+    def make(fields: Fields, box: Bounds, periodic: list[bool]) -> Network:
+        return MLP(len(box), len(fields), WIDTH, LAYERS, box=box, periodic=periodic, seed=task.seed,
+                   dtype=task.dtype or torch.float64, device=task.device)
+
+    return make
 
 
 def _paper(task: Task) -> Model:

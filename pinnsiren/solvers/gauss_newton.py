@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from pinnsiren.solvers.task import Solver, Step, Task
 
 DECADES = 16  # of the damping, below the sum of the squared singular values
 BACK = 2  # decades below the last damping at which the next search starts
+FALLEN, ADVANCED = 0.67, 1.1  # factors on the estimate and on the reach of causal weights that count as progress
 PRECISE = 1e-6  # an estimated error below which squaring the condition number would cost needed digits
 
 
@@ -34,7 +35,8 @@ class GaussNewton(Solver):
         iterations: at most so many.
         rows_per_parameter: how many points are sampled, in parameters of the network.
         ratio: actual over predicted reduction that a step must reach.
-        patience: iterations within which the estimate on held-out points must fall by a third; else it has stalled.
+        patience: iterations within which the estimate on held-out points must fall by a third, or causal weights must reach
+            a tenth further; else it has stalled.
         resample: draw new points at every step.
         adaptive: let half of the points follow the residual (see :func:`concentrated`); with ``resample`` only.
         momentum: μ in p(λ) = argmin ‖J p + r‖² + λ ‖p − μ p_before‖², from 0 to 1; pays where rows are few.
@@ -73,21 +75,52 @@ class GaussNewton(Solver):
         scales = feature_scales(residual)
         residual = residual.weighted({name: 1 / s**2 for name, s in balanced_scales(residual, scales).items()})
         held_out = task.residual(model, max(64, points // 2), seed=12, part="held out" if self.hold_out else "all")
-        best: list[float] = []  # lowest estimate up to each iteration
+        progress = _Progress(self.patience)
         search = _Search(self, model)
         for iteration in range(self.iterations):
             estimate, loss, residuals = judge(held_out, scales, task.effects, waves=task.waves, noise_counts=task.data_decide)
             yield Step(model, estimate, loss, residuals, "Gauss–Newton")
-            best.append(min([estimate, *best[-1:]]))
-            if estimate <= task.target or (iteration >= self.patience and best[-1] > 0.67 * best[-1 - self.patience]):
+            progress.take(estimate, search.reach)
+            if estimate <= task.target or progress.has_stalled:
                 return
             if self.resample:
                 residual = self._new_points(residual, task.seed + 100 + iteration)
-            if not search.advance(residual, precise=best[-1] < PRECISE) and not self.resample:
+            if not search.advance(residual, precise=progress.lowest[-1] < PRECISE) and not self.resample:
                 return
 
     def _new_points(self, residual: Residual, seed: int) -> Residual:
         return concentrated(residual, seed) if self.adaptive else residual.resampled(seed)
+
+
+@dataclass
+class _Progress:
+    """Whether the work still pays.
+
+    Args:
+        patience: iterations that count.
+        lowest: the lowest estimate up to each iteration.
+        furthest: the largest reach of causal weights up to each.
+    """
+
+    patience: int
+    lowest: list[float] = field(default_factory=list)
+    furthest: list[float] = field(default_factory=list)
+
+    def take(self, estimate: float, reach: float) -> None:
+        """One more iteration."""
+        self.lowest.append(min([estimate, *self.lowest[-1:]]))
+        self.furthest.append(max([reach, *self.furthest[-1:]]))
+
+    @property
+    def has_stalled(self) -> bool:
+        """The estimate fell by less than a third, and the equations are felt at no more times than before.
+
+        While causal weights leave later times out, the fields are nothing there, and so is an estimate for all times.
+        """
+        if len(self.lowest) <= self.patience:
+            return False
+        falls = self.lowest[-1] <= FALLEN * self.lowest[-1 - self.patience]
+        return not falls and self.furthest[-1] < ADVANCED * self.furthest[-1 - self.patience]
 
 
 class _Search:
@@ -96,12 +129,14 @@ class _Search:
     def __init__(self, solver: GaussNewton, model: Model) -> None:
         self.solver, self.model = solver, model
         self.decade, self.last = 0, torch.zeros_like(parameter_vector(model))
+        self.reach = 1.0  # mean weight of the rows in the last step: less than 1 where later times are not felt yet
 
     def advance(self, residual: Residual, *, precise: bool) -> bool:
         """Take the longest step that pays; whether there is one."""
         theta, drift = parameter_vector(self.model), self.solver.momentum * self.last
         r, jacobian = residual.jacobian()
         factors = torch.ones_like(r) if self.solver.causal is None else causal_factors(residual, r, self.solver.causal)
+        self.reach = float(factors.mean())
         r, jacobian = r * factors, jacobian.mul_(factors[:, None])
         steps = damped_steps(jacobian, r + jacobian @ drift, precise=precise)
         before, largest = 0.5 * float(r @ r), float(jacobian.square().sum())

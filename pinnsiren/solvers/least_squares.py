@@ -33,6 +33,7 @@ BEHIND = 10.0  # a family of laws whose next estimate is expected to be so many 
 GAIN = 2.0  # twice the features must have lowered the estimate by this to be worth doubling again …
 GOOD = 1e-5  # … and by its cube where the estimate is below this already
 CLIMBED = 1200  # features up to which the band is improved step by step; beyond, each trial takes many seconds
+BRIEF = 1200  # features of a nonlinear problem that take seconds: beyond, Gauss–Newton is faster unless they nearly do
 FINE = 1e-8  # an estimate at which costly networks are not made larger still
 ENOUGH = 0.1  # of the problem's tolerance: an estimate that does not need more features than a dense matrix holds
 
@@ -115,6 +116,8 @@ class LeastSquares(Solver):
         newton_steps: at most so many for each network; a linear problem takes one.
         tolerance: Newton ends when an iteration changes the residual by less than this share.
         most_features: networks are grown to at most so many for each field.
+        brief: leave to another solver what takes long: more than 600 features where the estimate says nothing yet, and more
+            than 1200 where it is above the problem's tolerance.
 
     Reference: Igelnik & Pao, IEEE Trans. Neural Networks 6 (1995), random features; the rule for the band and the
     number of features is described in ``docs/how-it-works.md``.
@@ -123,6 +126,7 @@ class LeastSquares(Solver):
     newton_steps: int = 20
     tolerance: float = 1e-3
     most_features: int = MANY[-1]
+    brief: bool = False
 
     def iterate(self, task: Task) -> Iterator[Step]:
         best = None
@@ -139,6 +143,8 @@ class LeastSquares(Solver):
         latest = 0.0
         for size in self._sizes(task):
             if best is not None and task.seconds_left < (size / last) ** 3 * latest:  # what the factorisation will take
+                return
+            if best is not None and self.brief and not _may_be_brief(task, best, size):
                 return
             dense = best is None or self._is_dense(task, size, best)
             if not dense and not (_in_pieces(task) and best and self._is_worth_pieces(task, features, best)):
@@ -254,6 +260,12 @@ class LeastSquares(Solver):
 
     def _layer(self, task: Task, residual: Residual) -> OutputLayer:
         return OutputLayer(residual, self.newton_steps, self.tolerance, task.memory_limit, task.deadline)
+
+
+def _may_be_brief(task: Task, best: Trial, size: int) -> bool:
+    """Whether so many features are few, or needed and as good as certain to be enough."""
+    tolerance = task.problem.tolerance
+    return size <= CHEAP or (best.estimate < UNINFORMED if size <= BRIEF else ENOUGH * tolerance < best.estimate < tolerance)
 
 
 def _in_pieces(task: Task) -> bool:

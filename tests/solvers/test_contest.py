@@ -9,7 +9,7 @@ import torch
 import pinnsiren as ps
 from pinnsiren.equations import poisson
 from pinnsiren.model import Model
-from pinnsiren.solvers.automatic import entries
+from pinnsiren.solvers.automatic import causal_entries, entries
 from pinnsiren.solvers.contest import Contest, Entry
 from pinnsiren.solvers.task import Solver, Step, Task
 
@@ -54,8 +54,9 @@ def test_no_entry_is_refused() -> None:
 def test_networks_of_the_rule_are_periodic_where_the_problem_is_and_causal_where_it_has_time() -> None:
     circle = ps.Interval(x, -1, 1, periodic=True) * ps.Interval(t, 0, 1)
     evolution = ps.Problem(ps.Equation(u.diff(t), u**2).on(circle.interior), ps.Equation(u, 1).on(circle.initial))
-    found = entries(Task(evolution))
+    found = [*entries(Task(evolution)), *causal_entries(Task(evolution))]
     assert [e.name for e in found] == ["tanh", "sines", "tanh, causal"]
     assert [e.solver.causal is None for e in found] == [True, True, False]
     assert all(e.model.carriers[0].network.repeats == [True, False] for e in found)
     assert [e.name for e in entries(Task(PROBLEM))] == ["tanh", "sines"]
+    assert not causal_entries(Task(PROBLEM))
