@@ -16,7 +16,7 @@ from pinnsiren.equation import Constraint
 from pinnsiren.partials import REMEMBERED, Partial, linearise, partials, skeleton
 from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
-from pinnsiren.symbols import Data, Normal
+from pinnsiren.symbols import Data, Normal, Time
 
 Scales = dict[sympy.Symbol, float]
 
@@ -72,10 +72,11 @@ class Band:
 
 
 def candidates(problem: Problem) -> list[Band]:
-    """Bands to try: those around the problem's own scales, and a ladder of equal ones."""
-    names, own = problem.coordinates, length_scales(problem)
+    """Bands to try: those around the problem's own scales, and a ladder of equal ones, in time as fast as waves are."""
+    names, own, paces = problem.coordinates, length_scales(problem), wave_paces(problem)
     around = [tuple(max(factor * own.get(c, 0.0), LADDER[0]) for c in names) for factor in OWN] if own else []
-    widths = list(dict.fromkeys([*around, *((rung,) * len(names) for rung in LADDER)]))
+    rungs = [tuple(max(NARROWEST, rung * paces.get(c, 1.0)) for c in names) for rung in LADDER]
+    widths = list(dict.fromkeys([*around, *rungs]))
     orders = (1, 2, None) if len(names) > 3 else (None,)
     return [Band(w, q) for q in orders for w in widths]
 
@@ -147,4 +148,36 @@ def _of_waves(residual: sympy.Expr, points: Points) -> Scales:
                     ratio = np.nan_to_num(evaluate(coefficients[value], columns) / evaluate(a, columns), posinf=0.0, neginf=0.0)
                 symbol = p.field.coordinates[p.orders.index(2)]
                 found[symbol] = float(np.sqrt(max(float(np.median(ratio)), 0.0)))
+    return found
+
+
+def wave_paces(problem: Problem) -> Scales:
+    """c T/L for each time t of an equation a ∂_t² u − b ∂_x² u = …: the band in t of waves whose band in x is 1.
+
+    T and L are half-widths of the domain, c² is the mean of b/a, and the fastest direction counts. Empty where there are none.
+    """
+    half = {c: (b - a) / 2 for c, (a, b) in problem.bounds.items()}
+    found: Scales = {}
+    for constraint in problem.constraints:
+        for (t, x), speed in wave_speeds(constraint).items():
+            found[t] = max(found.get(t, 0.0), speed * half[t] / half[x])
+    return found
+
+
+@lru_cache(REMEMBERED)
+def wave_speeds(constraint: Constraint) -> dict[tuple[sympy.Symbol, sympy.Symbol], float]:
+    """The root mean square of c in a constraint that holds a (∂_t² u − c² ∂_x² u), by (t, x)."""
+    points, found = constraint.region.sample(FEWER, seed=0), {}
+    columns = dict(zip(points.coordinates, points.values.T, strict=True))
+    for residual in constraint.residuals:
+        seconds = {p: a for p, a in linearise(residual).items()
+                   if p.order == 2 and 2 in p.orders and not a.has(Partial, Normal, Data)}
+        for later, a in seconds.items():
+            t = later.field.coordinates[later.orders.index(2)]
+            for p, b in seconds.items():
+                x = p.field.coordinates[p.orders.index(2)]
+                if p.field == later.field and isinstance(t, Time) and not isinstance(x, Time):
+                    with np.errstate(all="ignore"):  # a may vanish
+                        square = np.nan_to_num(-evaluate(b, columns) / evaluate(a, columns), posinf=0.0, neginf=0.0).mean()
+                    found[t, x] = float(np.sqrt(max(square, 0.0)))
     return found

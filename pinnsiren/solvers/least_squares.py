@@ -26,7 +26,6 @@ HELD_OUT = 0.3  # of the number of fitted points
 SIZES = (300, 600, 1200, 2400, 4000)
 MANY = (8000, 12000, 16000)  # by the normal equations, minutes each, where the tolerance is not met
 SMALL_SIZES = (20, 40, 80, 160)  # before these, for data alone
-ON_VARIETY = 1.6  # times the points: boundaries must tell waves apart that meet them at small angles
 UNINFORMED = 0.3  # an estimated error above it says nothing about the band
 EXHAUSTED = 3.0  # features for each sine that a band needs: with so many, more of them in this band are of no use
 BEHIND = 10.0  # a family of laws whose next estimate is expected to be so many times the best one's is given up
@@ -240,7 +239,7 @@ class LeastSquares(Solver):
         """Solve a network's output layer, and estimate the error on points that were not fitted."""
         began = time.monotonic()
         on_variety = features is not None and band.share == 1
-        points = int((ON_VARIETY if on_variety else 1) * task.points_for(max(map(unknowns, linear_outputs(model)))))
+        points = task.points_for(max(map(unknowns, linear_outputs(model))), on_variety=on_variety)
         inside, idle = (None, frozenset()) if features is None else (features.inside(band), features.idle)
         residual = task.residual(model, points, seed=1, part="fitted", inside=inside, idle=idle)
         layer = self._layer(task, residual)
