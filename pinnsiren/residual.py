@@ -4,7 +4,7 @@ Row i of constraint m is √(w_m / n_m) · C_m(x_i), so that ½‖r‖² is half
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -73,6 +73,11 @@ class Sample:
     def count(self) -> int:
         return self.bound.count
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether its points are some of many: neither a point set nor a region that is a single point."""
+        return self.group.region.points is None and self.group.region.dimension > 0
+
 
 def _bind(group: Group, model: Model, columns: Mapping[sympy.Symbol, Tensor]) -> Sample:
     like = next(iter(columns.values()))
@@ -133,6 +138,11 @@ class Residual:
             points = g.region.sample(g.count, seed=seed + 7919 * i, method=method)
             samples.append(_bind(g, self.model, _columns(points, self.model.reference)))
         return Residual(self.model, tuple(samples), self.order, self.emphasis)
+
+    def crowded(self, factor: int, seed: int) -> "Residual":
+        """The same equations at ``factor`` times as many new points, where points are drawn."""
+        groups = [replace(s.group, count=factor * s.group.count) if s.is_drawn else s.group for s in self.samples]
+        return self.at(groups, seed=seed)
 
     def resampled(self, seed: int) -> "Residual":
         """New points for every constraint (a point set that is used whole stays as it is)."""

@@ -19,7 +19,7 @@ from pinnsiren.errors import DataError, DomainError
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-METHODS = ("uniform", "sobol", "grid")
+METHODS = ("uniform", "sobol", "grid", "edges")
 _SOBOL_BITS = 30
 _MOST_IN_A_BATCH = 2**18  # trial points held at once: 2 MB a coordinate
 _MOST_TRIALS = 2**26  # trial points for one piece, some ten seconds: beyond, the region is described too loosely
@@ -152,7 +152,8 @@ def unit_points(n: int, dimension: int, *, seed: int | Sequence[int] = 0, method
 
     ``"uniform"``: independent and uniform. ``"sobol"``: Sobol's sequence with Owen's scrambling (better than 1/√n
     for smooth integrands). ``"grid"``: the midpoints of k^m equal cells; when n is no such power, n of the next
-    larger grid's, evenly spread.
+    larger grid's, evenly spread. ``"edges"``: Sobol's sequence with every second point moved to (1 − cos πu)/2, as close to
+    the faces of the cube as Chebyshev's points: between the last even point and a face, sums of sines may do anything.
 
     Returns:
         (n, dimension) float64. A longer sample of the same seed continues a shorter one, except for a grid.
@@ -249,11 +250,14 @@ def _batches(dimension: int, seed: int | Sequence[int], method: str, size: int) 
     """Endless unit points, ``size`` (a power of two, which Sobol's balance asks for) at a time."""
     generator = np.random.default_rng(seed)
     sobol = None
-    if method == "sobol" and dimension:
+    if method in ("sobol", "edges") and dimension:
         sobol = qmc.Sobol(dimension, scramble=True, bits=_SOBOL_BITS, rng=generator)
     while True:
         if sobol is not None:
-            yield sobol.random(size) + 0.5**(_SOBOL_BITS + 1)  # centres of the sequence's cells: never 0
+            unit = sobol.random(size) + 0.5**(_SOBOL_BITS + 1)  # centres of the sequence's cells: never 0
+            if method == "edges":
+                unit[1::2] = np.clip((1 - np.cos(np.pi * unit[1::2])) / 2, 0.5**54, 1 - 0.5**53)
+            yield unit
         else:
             yield np.maximum(generator.random((size, dimension)), 0.5**54)
 

@@ -24,12 +24,11 @@ def concentrated(residual: Residual, seed: int) -> Residual:
 
     Reference: Wu, Zhu, Tan, Kartha & Lu, Comput. Methods Appl. Mech. Eng. 403 (2023), "RAD" with k = c = 1.
     """
-    groups = [replace(s.group, count=POOL * s.group.count) if _spreads(s) else s.group for s in residual.samples]
-    pool = residual.at(groups, seed=seed)
+    pool = residual.crowded(POOL, seed)
     r, generator = pool().cpu(), torch.Generator().manual_seed(seed)
     chosen = []
     for sample, wanted in zip(pool.samples, residual.samples, strict=True):
-        if not _spreads(sample):
+        if not sample.is_drawn:
             chosen.append(torch.arange(sample.count))
             continue
         density = _density(pool, sample, r)
@@ -54,7 +53,3 @@ def _density(pool: Residual, sample: Sample, r: Tensor) -> Tensor:
     size = torch.cat(rows).double().norm(dim=0)
     mean = float(size.mean())
     return size / mean + FLOOR if 0 < mean < float("inf") else torch.ones_like(size)
-
-
-def _spreads(sample: Sample) -> bool:
-    return sample.group.region.points is None and sample.group.region.dimension > 0

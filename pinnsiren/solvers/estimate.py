@@ -25,6 +25,7 @@ from pinnsiren.symbols import Data, Field
 
 RIDGE = 1e-14  # of a column's length: moderate coefficients at no loss of digits; 1e-12 already costs some
 UNBALANCED = 0.5  # of the residual of zero fields: more is no solution
+CLOSER = 16  # times the points, for a look at what is given
 PROBES = 120  # slow features of the correction
 PROBE_BAND = 4.0  # their band: up to about one period across the domain
 BEYOND = 1.2  # times the frequency of free waves
@@ -145,18 +146,28 @@ def _unbalanced(residual: Residual, rms: Mapping[str, float], scales: Mapping[st
 
     A field that stands beside a known part, which may be the whole solution, is compared with that.
 
-    Fields that grow without bound, as for equations that contradict each other, would look right beside their own size.
+    Fields that grow without bound, as for equations that contradict each other, would look right beside their own size. What
+    is given may be narrower than the points are apart; so before a residual is called large, it is looked at more closely.
     """
-    given: dict[str, float] = {}
+    left = max(rms[name] / scales[name] for name in residual.blocks)
+
+    def share(looked: Residual) -> float:
+        given = max((g / scales[name] for name, g in _given(looked).items() if math.isfinite(g)), default=0.0)
+        largest = max([given, *(e.known for e in effects.values())])
+        return left / largest if left > UNBALANCED * largest > 0 else 0.0
+
+    return share(residual) and share(residual.crowded(CLOSER, seed=0))
+
+
+def _given(residual: Residual) -> dict[str, float]:
+    """The root mean square of each constraint for zero fields."""
+    found: dict[str, float] = {}
     for s in residual.samples:
         zero = [x.new_zeros(len(q.channels), s.count, len(c.fields))
                 for q, x, c in zip(s.group.requests, s.inputs, residual.model.carriers, strict=True)]
         values = s.bound(partial_columns(s.group, zero))
-        given |= {c.name: float(torch.stack(values[places]).square().mean().sqrt()) for c, places in s.group.components()}
-    largest = max((g / scales[name] for name, g in given.items() if math.isfinite(g)), default=0.0)
-    largest = max([largest, *(e.known for e in effects.values())])
-    left = max(rms[name] / scales[name] for name in given)
-    return left / largest if left > UNBALANCED * largest > 0 else 0.0
+        found |= {c.name: float(torch.stack(values[places]).square().mean().sqrt()) for c, places in s.group.components()}
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,8 @@ GOOD = 1e-5  # … and by its cube where the estimate is below this already
 CLIMBED = 1200  # features up to which the band is improved step by step; beyond, each trial takes many seconds
 BRIEF = 1200  # features of a nonlinear problem that take seconds: beyond, Gauss–Newton is faster unless they nearly do
 FINE = 1e-8  # an estimate at which costly networks are not made larger still
-ENOUGH = 0.1  # of the problem's tolerance: an estimate that does not need more features than a dense matrix holds
+ENOUGH = 0.1  # of the problem's tolerance: an estimate at which a nonlinear problem does not get more features …
+SUFFICES = 0.5  # … and one at which a linear problem does not get more than a dense matrix holds, for minutes each
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ class LeastSquares(Solver):
         resolve every scale of the problem know nothing yet."""
         if best.estimate >= UNINFORMED:
             return features.modes(features.candidates(best.band.share)[0]) > best.features / EXHAUSTED
-        return best.estimate > ENOUGH * task.problem.tolerance
+        return best.estimate > SUFFICES * task.problem.tolerance
 
     def _is_dense(self, task: Task, size: int, known: Trial) -> bool:
         """Whether the rows of so many features fit into memory, and are factorised themselves, going by those of a trial."""
@@ -241,7 +242,8 @@ class LeastSquares(Solver):
         on_variety = features is not None and band.share == 1
         points = task.points_for(max(map(unknowns, linear_outputs(model))), on_variety=on_variety)
         inside, idle = (None, frozenset()) if features is None else (features.inside(band), features.idle)
-        residual = task.residual(model, points, seed=1, part="fitted", inside=inside, idle=idle)
+        method = "edges" if on_variety else "sobol"  # where a variety leaves all to the boundaries
+        residual = task.residual(model, points, seed=1, part="fitted", inside=inside, idle=idle, method=method)
         layer = self._layer(task, residual)
         scales = layer.solve(start.model if start else None)
         held_out = task.residual(model, max(64, int(HELD_OUT * points), _telling(task)), seed=2, part="held out")

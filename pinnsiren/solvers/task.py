@@ -62,15 +62,17 @@ class Task:
         return self.deadline - time.monotonic()
 
     def residual(self, model: Model, points: int, *, seed: int = 0, part: Part = "all",
-                 inside: float | None = None, idle: frozenset[str] = frozenset()) -> Residual:
+                 inside: float | None = None, idle: frozenset[str] = frozenset(), method: str = "sobol") -> Residual:
         """The problem's residual for a model at about ``points`` points, unless the user fixed their number.
 
         Args:
             part: which points of the data sets; regions are sampled anew for each seed anyway.
             inside, idle: see :meth:`counts`.
+            method: of sampling, see :func:`~pinnsiren.sampling.unit_points`.
         """
         problem = self.parts[part]
-        return Residual.sampled(problem, model, self.counts(points, problem, inside=inside, idle=idle), seed=self.seed + seed)
+        counts = self.counts(points, problem, inside=inside, idle=idle)
+        return Residual.sampled(problem, model, counts, seed=self.seed + seed, method=method)
 
     @property
     def has_data(self) -> bool:
