@@ -152,8 +152,8 @@ def unit_points(n: int, dimension: int, *, seed: int | Sequence[int] = 0, method
 
     ``"uniform"``: independent and uniform. ``"sobol"``: Sobol's sequence with Owen's scrambling (better than 1/√n
     for smooth integrands). ``"grid"``: the midpoints of k^m equal cells; when n is no such power, n of the next
-    larger grid's, evenly spread. ``"edges"``: Sobol's sequence with every second point moved to (1 − cos πu)/2, as close to
-    the faces of the cube as Chebyshev's points: between the last even point and a face, sums of sines may do anything.
+    larger grid's, evenly spread. ``"edges"``: Sobol's sequence with half of the points moved to (1 − cos πu)/2, as close to the
+    faces of the cube as Chebyshev's points: between the last even point and a face, sums of sines may do anything.
 
     Returns:
         (n, dimension) float64. A longer sample of the same seed continues a shorter one, except for a grid.
@@ -251,15 +251,20 @@ def _batches(dimension: int, seed: int | Sequence[int], method: str, size: int) 
     generator = np.random.default_rng(seed)
     sobol = None
     if method in ("sobol", "edges") and dimension:
-        sobol = qmc.Sobol(dimension, scramble=True, bits=_SOBOL_BITS, rng=generator)
+        sobol = qmc.Sobol(dimension + (method == "edges"), scramble=True, bits=_SOBOL_BITS, rng=generator)
     while True:
         if sobol is not None:
             unit = sobol.random(size) + 0.5**(_SOBOL_BITS + 1)  # centres of the sequence's cells: never 0
-            if method == "edges":
-                unit[1::2] = np.clip((1 - np.cos(np.pi * unit[1::2])) / 2, 0.5**54, 1 - 0.5**53)
-            yield unit
+            yield _towards_edges(unit) if method == "edges" else unit
         else:
             yield np.maximum(generator.random((size, dimension)), 0.5**54)
+
+
+def _towards_edges(unit: Array) -> Array:
+    """The points moved towards the faces of the cube where their last coordinate is below 1/2, without that."""
+    even = unit[:, :-1]
+    near = np.clip((1 - np.cos(np.pi * even)) / 2, 0.5**54, 1 - 0.5**53)
+    return np.where(unit[:, -1:] < 0.5, near, even)
 
 
 def _cells(n: int, dimension: int) -> int:

@@ -32,6 +32,14 @@ def test_sobol_has_the_moments_of_the_uniform_law(dimension: int) -> None:
         assert abs((unit[:, 0] * unit[:, 1]).mean() - 1 / 4) < 1e-3
 
 
+def test_half_of_the_points_have_the_arcsine_law() -> None:
+    unit, near = unit_points(4096, 2, seed=3, method="edges"), np.array([1e-4, 1e-2, 0.2, 0.5, 0.9])
+    for column in unit.T:
+        share = (column[:, None] < near).mean(axis=0)
+        np.testing.assert_allclose(share, near / 2 + np.arcsin(np.sqrt(near)) / np.pi, atol=4e-3)
+    assert abs(((unit[:, 0] < 0.5) & (unit[:, 1] < 0.5)).mean() - 1 / 4) < 4e-3
+
+
 def test_uniform_points_have_the_errors_of_independent_ones() -> None:
     means = [unit_points(400, 1, seed=s, method="uniform").mean() for s in range(200)]
     assert np.std(means) == pytest.approx((1 / 12 / 400) ** 0.5, rel=0.15)
@@ -46,7 +54,7 @@ def test_grid_points_are_the_midpoints_of_equal_cells() -> None:
     assert set(np.unique(thinned)) == {1 / 6, 3 / 6, 5 / 6}
 
 
-@pytest.mark.parametrize("method", ["sobol", "uniform"])
+@pytest.mark.parametrize("method", ["sobol", "uniform", "edges"])
 def test_seeds_reproduce_and_longer_samples_continue_shorter_ones(method: str) -> None:
     a, b = unit_points(100, 2, seed=5, method=method), unit_points(1000, 2, seed=5, method=method)
     np.testing.assert_array_equal(a, b[:100])
@@ -73,7 +81,7 @@ def test_allot_of_fewer_points_than_pieces_favours_none() -> None:
     np.testing.assert_allclose(counts.mean(axis=0), [0.5, 0.5, 0, 0.5, 0.5, 1.0, 0], atol=0.07)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["uniform", "sobol", "grid"])
 def test_draw_rejects_and_returns_exactly_n(method: str) -> None:
     chart = Chart(2, 1.0, half).only(lambda p, _: p[:, 0] + p[:, 1] < 0.5).only(lambda p, _: p[:, 0] > p[:, 1])
     fraction = accepted_fraction(chart, 2**14)

@@ -129,7 +129,7 @@ class _Search:
     def __init__(self, solver: GaussNewton, model: Model) -> None:
         self.solver, self.model = solver, model
         self.decade, self.last = 0, torch.zeros_like(parameter_vector(model))
-        self.reach = 1.0  # mean weight of the rows in the last step: less than 1 where later times are not felt yet
+        self.reach = 0.0  # mean weight of the rows in the last step: below 1 where later times are not felt yet
 
     def advance(self, residual: Residual, *, precise: bool) -> bool:
         """Take the longest step that pays; whether there is one."""
