@@ -179,5 +179,5 @@ def wave_speeds(constraint: Constraint) -> dict[tuple[sympy.Symbol, sympy.Symbol
                 if p.field == later.field and isinstance(t, Time) and not isinstance(x, Time):
                     with np.errstate(all="ignore"):  # a may vanish
                         square = np.nan_to_num(-evaluate(b, columns) / evaluate(a, columns), posinf=0.0, neginf=0.0).mean()
-                    found[t, x] = float(np.sqrt(max(square, 0.0)))
+                    found |= {(t, x): float(np.sqrt(square))} if square > 0 else {}
     return found

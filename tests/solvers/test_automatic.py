@@ -9,6 +9,8 @@ import pinnsiren as ps
 from pinnsiren.equations import catalogue
 from pinnsiren.model import Model
 from pinnsiren.solvers.automatic import _is_dense
+from pinnsiren.solvers.bands import Band
+from pinnsiren.solvers.least_squares import SIZES, Trial, _may_be_brief
 from pinnsiren.solvers.task import Task
 
 x, y = ps.coordinates("x y")
@@ -64,3 +66,36 @@ def test_gauss_newton_follows_where_least_squares_is_not_good_enough() -> None:
     assert any("Gauss" in p for p in solution.history.phases)
     assert not solution.status.ok  # a layer of width 1/40 is beyond 300 features and seconds of Gauss–Newton: it says so
     assert ps.validate(solution).verdict == "rejected"
+
+
+def test_nonlinear_evolutions_are_followed_with_causal_weights_first() -> None:
+    t = ps.time("t")
+    w, slab = ps.Field("w", x, t), ps.Interval(x, -1, 1) * ps.Interval(t, 0, 1)
+    start, walls = ps.Equation(w, 1).on(slab.initial), ps.Equation(w, 0).on(slab.boundary)
+    bent = ps.Problem(ps.Equation(w.diff(t), w.diff(x, 2) - w**2).on(slab.interior), start, walls, tolerance=1e-2)
+    straight = ps.Problem(ps.Equation(w.diff(t), w.diff(x, 2)).on(slab.interior), start, walls)
+    still = ps.Problem(ps.Equation(ps.laplacian(u), u**2).on(square.interior), ps.Equation(u, 1).on(square.boundary))
+
+    def followers(problem) -> list[str]:
+        return [repr(f.solver) for f in ps.Automatic()._followers(Task(problem))]
+
+    slabs = repr(ps.TimeSlabs())
+    assert followers(bent) == ["Contest(tanh, causal)", "Contest(tanh, sines)", slabs]
+    assert followers(straight) == [slabs]
+    assert followers(still) == ["Contest(tanh, sines)"]
+    targets = [(f.target, f.enough) for f in ps.Automatic()._followers(Task(bent))]
+    assert targets == [(pytest.approx(1e-3), pytest.approx(1e-3)), (pytest.approx(1e-3), 1e-2), (1e-11, 1e-2)]
+
+
+def test_least_squares_is_brief_where_it_says_nothing() -> None:
+    """Its features beyond 600 and 1200 by the estimate so far, for a tolerance of 1e-2."""
+    task = Task(ps.Problem(ps.Equation(u, 1).on(square.interior), tolerance=1e-2))
+
+    def goes_on(estimate: float) -> list[int]:
+        trial = Trial(Model({}), Band(()), estimate, 0.0, {}, 0.0, {}, 0.0)
+        return [size for size in SIZES if _may_be_brief(task, trial, size)]
+
+    assert goes_on(0.5) == [300, 600]
+    assert goes_on(0.1) == [300, 600, 1200]
+    assert goes_on(5e-3) == [300, 600, 1200, 2400, 4000]
+    assert goes_on(5e-4) == [300, 600, 1200]

@@ -1,5 +1,7 @@
 """Estimates of errors of several fields: a small one counts as much as a large one, a zero one does not spoil them."""
 
+import math
+
 import pytest
 import sympy
 import torch
@@ -8,8 +10,9 @@ import pinnsiren as ps
 from pinnsiren.ansatz import Ansatz
 from pinnsiren.formulation import formulate
 from pinnsiren.last_layer import LastLayer
+from pinnsiren.residual import Residual
 from pinnsiren.solvers.bands import Band
-from pinnsiren.solvers.estimate import judge, row_scales
+from pinnsiren.solvers.estimate import _given, _unbalanced, judge, row_scales
 from pinnsiren.solvers.features import Features
 from pinnsiren.solvers.task import Task
 
@@ -75,3 +78,19 @@ def test_a_field_counts_as_much_as_the_declared_one_feels_it() -> None:
     scales = row_scales(layer.rows(layer.zero()))
     assert 0.03 < judge(residual, scales, formulation.effects)[0] < 1
     assert judge(residual, scales)[0] < 0.01  # N itself is right, by its own size
+
+
+def test_what_is_given_may_be_narrower_than_the_points_are_apart() -> None:
+    """At 200 points a drop of width 0.03 is nowhere: fields a tenth of it are not unbounded."""
+    drop = sympy.exp(-(x**2 + y**2) / (2 * 0.03**2))
+    problem = ps.Problem(ps.Equation(u, drop).on(square.interior))
+    model = Features.of(problem).model(Task(problem), Band((3.0, 3.0)), 20)
+    size = math.sqrt(math.pi) * 0.03 / 2  # rms of the drop
+    residual = Residual.sampled(problem, model, {"interior": 200}, seed=6)
+    assert max(_given(residual).values()) < 0.01 * size
+    with torch.no_grad():
+        model.networks[0].output.bias.fill_(0.1 * size)
+        assert _unbalanced(residual, residual.root_mean_squares(residual()), {"interior": 1.0}, {}) == 0
+        model.networks[0].output.bias.fill_(2 * size)
+        found = _unbalanced(residual, residual.root_mean_squares(residual()), {"interior": 1.0}, {})
+        assert found == pytest.approx(2, rel=0.3)

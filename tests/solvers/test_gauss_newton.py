@@ -11,6 +11,7 @@ from pinnsiren.model import Model
 from pinnsiren.residual import Residual
 from pinnsiren.solvers.adaptive import concentrated
 from pinnsiren.solvers.damping import damped_steps
+from pinnsiren.solvers.gauss_newton import _Progress
 
 
 def system(rows, columns):
@@ -84,6 +85,24 @@ def test_half_of_new_points_follow_the_residual() -> None:
     assert [s.count for s in again.samples] == [s.count for s in residual.samples]
     ends = next(s for s in again.samples if s.count == 2)
     assert sorted(next(iter(ends.columns.values())).tolist()) == [-1.0, 1.0]
+
+
+def test_what_counts_as_progress() -> None:
+    def stalls(estimates, reaches) -> int | None:
+        progress = _Progress(patience=10)
+        for i, (estimate, reach) in enumerate(zip(estimates, reaches, strict=True)):
+            progress.take(estimate, reach)
+            if progress.has_stalled:
+                return i
+        return None
+
+    ones, falling = [1.0] * 40, [0.95**i for i in range(40)]
+    assert stalls(falling, ones) is None
+    assert stalls(ones, ones) == 10
+    assert stalls(falling[:20] + [0.5] * 20, ones) == 22  # 0.95**19 is the lowest, and 0.95**12 less than half above
+    growing = [0.0] + [0.02 * 1.02**i for i in range(39)]
+    assert stalls(ones, growing) is None  # more times are felt, although the estimate for all times stays
+    assert stalls(ones, growing[:20] + [growing[19]] * 20) == 25
 
 
 def test_momentum_and_fixed_points_converge_too() -> None:

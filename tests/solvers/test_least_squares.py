@@ -7,7 +7,7 @@ import torch
 
 import pinnsiren as ps
 from pinnsiren.equations import poisson
-from pinnsiren.solvers.bands import Band, candidates, length_scales
+from pinnsiren.solvers.bands import Band, candidates, length_scales, wave_paces
 from pinnsiren.solvers.estimate import ridge_solve
 from pinnsiren.solvers.features import Features
 from pinnsiren.solvers.task import Task
@@ -106,6 +106,19 @@ def test_length_scales_of_data_and_of_waves() -> None:
     wide = ps.Box({x: (0, 10), y: (-1, 1)})
     stretched = ps.Problem(ps.Equation(ps.laplacian(u) + 400 * u, 0).on(wide.interior), ps.Equation(u, 1).on(wide.boundary))
     assert length_scales(stretched)[x] == pytest.approx(100.0)
+
+
+def test_bands_in_time_are_those_of_the_waves() -> None:
+    t = ps.time("t")
+    w = ps.Field("w", x, y, t)
+    pond = ps.Box({x: (-2, 2), y: (-1, 1)}) * ps.Interval(t, 0, 0.5)
+    depth = 1 + x**2 / 4  # c² on the interior is 4/3 in the mean
+    start = (ps.Equation(w, x).on(pond.initial), ps.Equation(w.diff(t), 0).on(pond.initial))
+    waves = ps.Problem(ps.Equation(w.diff(t, 2), ps.div(depth * ps.grad(w))).on(pond.interior), *start)
+    assert wave_paces(waves)[t] == pytest.approx((4 / 3) ** 0.5 * 0.25, rel=1e-3)  # T = 1/4 and the shorter L = 1
+    assert (24.0, 24.0, pytest.approx(24 * wave_paces(waves)[t])) in [b.widths for b in candidates(waves)]
+    assert not wave_paces(ps.Problem(ps.Equation(w.diff(t), ps.laplacian(w)).on(pond.interior), *start))
+    assert not wave_paces(ps.Problem(ps.Equation(w.diff(t, 2), -ps.laplacian(w)).on(pond.interior), *start))
 
 
 def test_bands_know_how_many_features_resolve_them() -> None:
