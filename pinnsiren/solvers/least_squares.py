@@ -34,8 +34,7 @@ GOOD = 1e-5  # … and by its cube where the estimate is below this already
 CLIMBED = 1200  # features up to which the band is improved step by step; beyond, each trial takes many seconds
 BRIEF = 1200  # features of a nonlinear problem that take seconds: beyond, Gauss–Newton is faster unless they nearly do
 FINE = 1e-8  # an estimate at which costly networks are not made larger still
-ENOUGH = 0.1  # of the problem's tolerance: an estimate at which a nonlinear problem does not get more features …
-SUFFICES = 0.5  # … and one at which a linear problem does not get more than a dense matrix holds, for minutes each
+ENOUGH = 0.5  # of the problem's tolerance: an estimate that does not need more features than a dense matrix holds
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,7 @@ class LeastSquares(Solver):
         resolve every scale of the problem know nothing yet."""
         if best.estimate >= UNINFORMED:
             return features.modes(features.candidates(best.band.share)[0]) > best.features / EXHAUSTED
-        return best.estimate > SUFFICES * task.problem.tolerance
+        return best.estimate > ENOUGH * task.problem.tolerance
 
     def _is_dense(self, task: Task, size: int, known: Trial) -> bool:
         """Whether the rows of so many features fit into memory, and are factorised themselves, going by those of a trial."""
@@ -264,9 +263,8 @@ class LeastSquares(Solver):
 
 
 def _may_be_brief(task: Task, best: Trial, size: int) -> bool:
-    """Whether so many features are few, or needed and as good as certain to be enough."""
-    tolerance = task.problem.tolerance
-    return size <= CHEAP or (best.estimate < UNINFORMED if size <= BRIEF else ENOUGH * tolerance < best.estimate < tolerance)
+    """Whether so many features are few, or as good as certain to be enough."""
+    return size <= CHEAP or best.estimate < (UNINFORMED if size <= BRIEF else task.problem.tolerance)
 
 
 def _in_pieces(task: Task) -> bool:
