@@ -39,8 +39,8 @@ WINDOWED = 3  # dimensions up to which windows are affordable
 @dataclass(frozen=True)
 class Automatic(Solver):
     """Least squares with chosen features; where their estimated error stays above ``good_enough`` of the problem's
-    tolerance, Gauss–Newton on all layers of a small network, the best of a contest; where its estimate stays above the
-    tolerance for a nonlinear evolution, least squares on slabs of time.
+    tolerance, Gauss–Newton on all layers of a small network, with causal weights for evolutions, else the best of a contest;
+    where the estimate of an evolution stays above the tolerance, least squares on slabs of time.
 
     Where data have more rows, or length scales more modes, than one dense network can follow: windows, for linear
     problems in up to three dimensions, and Adam on the SIREN paper's network for others.
@@ -85,7 +85,7 @@ class Automatic(Solver):
         Gauss–Newton is not for linear waves: where thousands of features with their best coefficients miss them, a network of a
         thousand parameters gained nothing in minutes. Layers, corners and nonlinear problems it may take further. Nonlinear
         evolutions it follows with causal weights: without them it finds fields of small residual that left the solution early,
-        which no estimate from residuals tells.
+        which no estimate from residuals tells. Slabs of time do nothing for sines that satisfy the equations at all times.
         """
         linear, marches, tolerance = task.problem.is_linear, evolves(task.problem), task.problem.tolerance
         share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
@@ -95,7 +95,7 @@ class Automatic(Solver):
             yield _Follower(Contest(entries(task)), good, tolerance)
         elif not linear or not (marches or task.waves):
             yield _Follower(Contest([*entries(task), *causal_entries(task)]), good, good)
-        if marches:
+        if marches and not satisfies_itself(task.problem):
             yield _Follower(TimeSlabs(), task.target, tolerance)
 
     def _for_many_rows(self, task: Task) -> Solver:

@@ -74,6 +74,7 @@ def test_nonlinear_evolutions_are_followed_with_causal_weights_first() -> None:
     start, walls = ps.Equation(w, 1).on(slab.initial), ps.Equation(w, 0).on(slab.boundary)
     bent = ps.Problem(ps.Equation(w.diff(t), w.diff(x, 2) - w**2).on(slab.interior), start, walls, tolerance=1e-2)
     straight = ps.Problem(ps.Equation(w.diff(t), w.diff(x, 2)).on(slab.interior), start, walls)
+    string = ps.Problem(ps.Equation(w.diff(t, 2), w.diff(x, 2)).on(slab.interior), start, walls)
     still = ps.Problem(ps.Equation(ps.laplacian(u), u**2).on(square.interior), ps.Equation(u, 1).on(square.boundary))
 
     def followers(problem) -> list[str]:
@@ -82,6 +83,7 @@ def test_nonlinear_evolutions_are_followed_with_causal_weights_first() -> None:
     slabs = repr(ps.TimeSlabs())
     assert followers(bent) == ["Contest(tanh, causal)", "Contest(tanh, sines)", slabs]
     assert followers(straight) == [slabs]
+    assert followers(string) == []
     assert followers(still) == ["Contest(tanh, sines)"]
     targets = [(f.target, f.enough) for f in ps.Automatic()._followers(Task(bent))]
     assert targets == [(pytest.approx(1e-3), pytest.approx(1e-3)), (pytest.approx(1e-3), 1e-2), (1e-11, 1e-2)]
