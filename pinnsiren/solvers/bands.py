@@ -167,7 +167,8 @@ def wave_paces(problem: Problem) -> Scales:
 @lru_cache(REMEMBERED)
 def wave_speeds(constraint: Constraint) -> dict[tuple[sympy.Symbol, sympy.Symbol], float]:
     """The root mean square of c in a constraint that holds a (∂_t² u − c² ∂_x² u), by (t, x)."""
-    points, found = constraint.region.sample(FEWER, seed=0), {}
+    found: dict[tuple[sympy.Symbol, sympy.Symbol], float] = {}
+    points = constraint.region.sample(FEWER, seed=0)
     columns = dict(zip(points.coordinates, points.values.T, strict=True))
     for residual in constraint.residuals:
         seconds = {p: a for p, a in linearise(residual).items()
