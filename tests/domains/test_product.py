@@ -52,7 +52,7 @@ def test_space_time_has_a_lateral_boundary_with_spatial_normals() -> None:
     assert (SPACETIME.boundary.dimension, SPACETIME.interior.dimension) == (2, 3)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "edges"])
 def test_its_samples_are_uniform_in_time_and_independent_of_space(method: str) -> None:
     for region in (SPACETIME.interior, SPACETIME.boundary):
         values = region.sample(4000, seed=2, method=method).values
