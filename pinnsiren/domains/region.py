@@ -75,7 +75,8 @@ class Region(ABC):
 
     @abstractmethod
     def sample(self, n: int, seed: int = 0, method: str = "sobol") -> Points:
-        """n points, spread evenly over its measure: "sobol" (scrambled), "uniform" (independent) or "grid".
+        """n points, spread evenly over its measure: "sobol" (scrambled), "uniform" (independent) or "grid";
+        "edges" has half of them moved towards its pieces' edges.
 
         Raises:
             DomainError: the region is empty, n < 1, or the method is not known.
