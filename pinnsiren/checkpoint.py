@@ -49,7 +49,7 @@ class Declared:
     solver: Solver
     seed: int
     points: int | Mapping[str, int] | None
-    target: float
+    target: float | None
     memory_limit: float
     dtype: torch.dtype | None
     products: torch.dtype | None

@@ -180,6 +180,11 @@ class Residual:
         """New points for every constraint (a point set that is used whole stays as it is)."""
         return self.at([s.group for s in self.samples], seed=seed)
 
+    def placed(self, columns: Sequence[Mapping[sympy.Symbol, Tensor]]) -> "Residual":
+        """The same equations at given points: for each sample the columns of all ranks together, each (n,)."""
+        samples = [_share(s.group, self.model, c, self.ranks) for s, c in zip(self.samples, columns, strict=True)]
+        return replace(self, samples=tuple(samples))
+
     def batch(self, size: int, generator: torch.Generator, ranks: Ranks = ALONE) -> "Residual":
         """A random mini-batch: about ``size`` points in all, shared among the groups in proportion, and among ranks."""
         return self.selected(self.drawn(size, generator), ranks)

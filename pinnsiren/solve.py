@@ -41,7 +41,7 @@ class ProblemWarning(UserWarning):
 def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module] | None = None,
           solver: Solver | None = None, *, ansatz: Ansatz | bool | None = None,
           points: int | Mapping[str, int] | None = None, seed: int = 0, device: str | torch.device | None = None,
-          dtype: torch.dtype | Literal["mixed"] | None = None, max_time: float | None = None, target: float = TARGET,
+          dtype: torch.dtype | Literal["mixed"] | None = None, max_time: float | None = None, target: float | None = None,
           memory_limit: float = 4e9, progress: bool | None = None, checkpoint: Path | None = None,
           checkpoint_every: float = 60.0, ranks: Ranks | None = None) -> Solution:
     """Find neural fields that satisfy a problem.
@@ -60,7 +60,8 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
             products and factorisations of Gauss–Newton far from convergence, and those of windows, in float32; for GPUs
             whose float64 is slow. Least squares needs float64 throughout.
         max_time: seconds, after which the best so far is returned.
-        target: the estimated relative error at which to stop; dimensionless.
+        target: the estimated relative error at which to stop; dimensionless. By default 1e-11 for work that takes seconds,
+            and a tenth of the problem's tolerance for Gauss–Newton on nonlinear problems, which takes minutes.
         memory_limit: bytes for matrices; above it, methods that hold none are chosen.
         progress: show a bar on stderr; by default if that is a terminal.
         checkpoint: a file from which :func:`resume` goes on, written when a step ends and ``checkpoint_every`` seconds are
@@ -82,6 +83,8 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
     own = dtype if dtype is None or isinstance(dtype, torch.dtype) else torch.float64
     products = torch.float32 if dtype == "mixed" else None
     _require_time(max_time)
+    if target is not None and not target > 0:
+        raise SolveError(f"target={target}; give a relative error > 0, such as 1e-6.")
     if not memory_limit > 0:
         raise SolveError(f"memory_limit={memory_limit}; give bytes > 0.")
     used = _ansatz(problem, ansatz, free=network is None)
@@ -91,8 +94,8 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
     coarse = unresolved(solved, points, model)
     if coarse:
         warnings.warn(coarse, ProblemWarning, stacklevel=2)
-    task = Task(solved, model, points, seed, place, own, target, time.monotonic() + (max_time or math.inf), memory_limit,
-                formulation.effects, ranks, products=products)
+    task = Task(solved, model, points, seed, place, own, target or TARGET, time.monotonic() + (max_time or math.inf),
+                memory_limit, formulation.effects, ranks, products=products, asked=target is not None)
     declared = Declared(problem, used, solver.chosen(task), seed, points, target, memory_limit, own, products,
                         given=model is not None)
     watch = _Watch(problem, time.monotonic(), progress if ranks.is_first else False)
@@ -126,8 +129,9 @@ def resume(path: Path, *, network: torch.nn.Module | None = None, solver: Solver
     if kept.best.step is not None and kept.best.parameters is not None:
         kept.best.parameters = kept.best.parameters.to(kept.best.step.model.to(place).reference)
     seconds = float(kept.history.seconds[-1]) if len(kept.history) else 0.0
-    task = Task(formulation.problem, model, d.points, d.seed, place, d.dtype, d.target,
-                time.monotonic() + (max_time or math.inf), d.memory_limit, formulation.effects, ranks, kept.state, d.products)
+    task = Task(formulation.problem, model, d.points, d.seed, place, d.dtype, d.target or TARGET,
+                time.monotonic() + (max_time or math.inf), d.memory_limit, formulation.effects, ranks, kept.state, d.products,
+                asked=d.target is not None)
     watch = _Watch(d.problem, time.monotonic() - seconds, progress if ranks.is_first else False, kept.best, kept.history)
     keeper = Keeper(path if checkpoint is None else checkpoint, checkpoint_every, d, ranks)
     return _solution(task, formulation, keeper, watch, chosen=isinstance(d.solver, Automatic))
@@ -141,7 +145,7 @@ def _solution(task: Task, formulation: Formulation, keeper: Keeper, watch: "_Wat
     found = watch.best.restore()
     if found is None:
         raise SolveError(f"the solve ended before it had any fields: {status}")
-    settings = {**environment(task.device, found.reference.dtype), "solver": repr(d.solver), "target": d.target,
+    settings = {**environment(task.device, found.reference.dtype), "solver": repr(d.solver), "target": task.target,
                 "seconds": time.monotonic() - watch.start, "ansatz": "none" if d.ansatz is None else d.ansatz.remark,
                 "processes": task.ranks.size}
     alone = replace(task, ranks=ALONE)  # what follows is little, and a rank may be lost
@@ -228,6 +232,9 @@ def _finished(task: Task, watch: _Watch, chosen: bool) -> Status:
         return _status("finished", task, watch, f"loss {best.loss:.1e}. Validate it; more iterations may lower the loss.")
     if best.measure <= task.target:
         return _status("converged", task, watch, f"estimated relative error {best.measure:.1e}, below the target.")
+    if best.measure <= task.problem.tolerance and chosen and not task.asked and not task.problem.is_linear:
+        return _status("finished", task, watch, f"estimated relative error {best.measure:.1e}, for a tolerance of "
+                       f"{task.problem.tolerance:.0e}; with a target below it more work is done.")
     if best.measure <= task.problem.tolerance:
         return _status("finished", task, watch, f"estimated relative error {best.measure:.1e}; the target {task.target:.0e} "
                        "was not reached, and more work would hardly pay.")

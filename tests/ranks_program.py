@@ -19,7 +19,7 @@ from pinnsiren.model import Model, parameter_vector
 from pinnsiren.ranks import ALONE, Ranks
 from pinnsiren.residual import Residual
 from pinnsiren.solvers import damping
-from pinnsiren.solvers.adaptive import concentrated
+from pinnsiren.solvers.adaptive import redraw
 from pinnsiren.solvers.bands import Band
 from pinnsiren.solvers.estimate import judge
 from pinnsiren.solvers.features import Features
@@ -82,9 +82,9 @@ def damped(ranks, *, precise, points=401):
     return damping.damped_steps(system, system.r, precise=precise, memory_limit=1e9).step(1e-2).step
 
 
-def adaptive(ranks):
+def adaptive(ranks, *, kind):
     residual = Residual.sampled(POISSON, Model({POISSON.fields: siren()}), {"interior": 101, "boundary": 33}, ranks=ranks)
-    chosen = concentrated(residual, 5)
+    chosen = redraw(kind)(residual, 5)
     return torch.cat([ranks.whole(c, s.whole) for s in chosen.samples for c in s.columns.values()])
 
 
@@ -130,7 +130,8 @@ CHECKS = {
     "normal equations": lambda r: damped(r, precise=False), "orthogonal": lambda r: damped(r, precise=True),
     "few rows": lambda r: damped(r, precise=False, points=60),
     "few rows, orthogonal": lambda r: damped(r, precise=True, points=60),
-    "adaptive": adaptive, "estimate": estimate, "output layer": output_layer,
+    "adaptive": lambda r: adaptive(r, kind="rad"), "retained": lambda r: adaptive(r, kind="r3"),
+    "estimate": estimate, "output layer": output_layer,
     "output layer, triangle": lambda r: output_layer(r, memory=2.5e6),
     "output layer, normal equations": lambda r: output_layer(r, memory=1e5),
     "output layer, nonlinear": lambda r: output_layer(r, problem=PINNED), "search": search,

@@ -180,6 +180,7 @@ def test_bad_problems(file: str, name: str, settings: list[str], message: str) -
     (["plot", "OUT/nothing"], "solution.h5 cannot be read: No such file"),
     (["solve"], "pinnsiren solve: the following arguments are required: --out; see pinnsiren solve --help"),
     (["solve", "poisson_sine", "--out", "OUT", "--seed", "-1"], "-1 is not a whole number >= 0"),
+    (["solve", "poisson_sine", "--out", "OUT", "--target", "-1"], "-1 is not a number > 0"),
     (["solve", "poisson_sine", "--out", "OUT", "--max-time", "soon"], "soon is not a number of seconds > 0"),
     (["solve", "poisson_sine", "--out", "OUT", "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
     ([], "the following arguments are required: COMMAND"),

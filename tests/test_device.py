@@ -19,7 +19,7 @@ from pinnsiren.last_layer import LastLayer, jets_of
 from pinnsiren.model import Model
 from pinnsiren.networks import Constant, ModuleNetwork, Slabs
 from pinnsiren.residual import Residual
-from pinnsiren.solvers.adaptive import concentrated
+from pinnsiren.solvers.adaptive import redraw
 from pinnsiren.solvers.captured import Batches, Captured
 from pinnsiren.solvers.causal import causal_factors
 from pinnsiren.solvers.damping import damped_steps
@@ -124,8 +124,9 @@ def reduced(jacobian, r, *, precise):
     return damped_steps(system, r, precise=precise, memory_limit=1e9)
 
 
-def test_points_that_follow_the_residual(gpu) -> None:
-    found = [concentrated(sampled(poisson.poisson_bump(), ps.Siren(2, 1, 6, 2, omega0=3.0, dtype=F64), device), seed=2)
+@pytest.mark.parametrize("adaptive", ["rad", "r3"])
+def test_points_that_follow_the_residual(adaptive, gpu) -> None:
+    found = [redraw(adaptive)(sampled(poisson.poisson_bump(), ps.Siren(2, 1, 6, 2, omega0=3.0, dtype=F64), device), seed=2)
              for device in ("cpu", gpu)]
     for one, other in zip(*(f.samples for f in found), strict=True):
         assert other.inputs[0].device.type == "cuda"

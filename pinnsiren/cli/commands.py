@@ -53,7 +53,8 @@ class Running:
     validated: bool = True
 
 
-def solve_problem(name: str, settings: Sequence[str], out: Path, *, seed: int, dtype: str | None, running: Running) -> int:
+def solve_problem(name: str, settings: Sequence[str], out: Path, *, seed: int, dtype: str | None, target: float | None,
+                  running: Running) -> int:
     """Solve a problem, write what came out to a folder, and validate it unless told not to.
 
     Of the processes that torchrun starts all solve, and the first one prints, writes and validates.
@@ -65,7 +66,7 @@ def solve_problem(name: str, settings: Sequence[str], out: Path, *, seed: int, d
     if is_first():
         _require_writable(out)
     solution = solve(problem, seed=seed, device=running.device, dtype=getattr(torch, dtype) if dtype else None,
-                     max_time=running.max_time, progress=sys.stderr.isatty(), checkpoint=running.checkpoint,
+                     max_time=running.max_time, target=target, progress=sys.stderr.isatty(), checkpoint=running.checkpoint,
                      checkpoint_every=running.checkpoint_every)
     return _finish(solution, out, validated=running.validated)
 

@@ -75,6 +75,8 @@ def _add_solve(solve: argparse.ArgumentParser) -> None:
     solve.add_argument("--device", help="such as cpu or cuda (default: chosen)")
     solve.add_argument("--dtype", choices=commands.DTYPES, help="of the network (default: chosen)")
     solve.add_argument("--max-time", metavar="SECONDS", type=_seconds, help="stop after this time with the best so far")
+    solve.add_argument("--target", metavar="ERROR", type=_positive,
+                       help="stop at this estimated relative error (default: chosen by the problem's tolerance)")
     solve.add_argument("--checkpoint", metavar="FILE", type=Path,
                        help="write what --resume FILE goes on from (with --resume by default to the same file)")
     solve.add_argument("--checkpoint-every", metavar="SECONDS", type=_seconds, default=60.0, help="(default 60)")
@@ -91,7 +93,7 @@ def _run(given: argparse.Namespace) -> int:
             if given.resume is not None:
                 return commands.resume_solve(given.resume, given.out, running)
             return commands.solve_problem(given.problem, given.settings, given.out, seed=given.seed, dtype=given.dtype,
-                                          running=running)
+                                          target=given.target, running=running)
         case "validate":
             return commands.validate_folder(given.folder)
         case _:
@@ -115,10 +117,14 @@ def _natural(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
+    return _positive(text, "a number of seconds")
+
+
+def _positive(text: str, what: str = "a number") -> float:
     try:
-        seconds = float(text)
+        value = float(text)
     except ValueError:
-        seconds = -1.0
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds > 0")
-    return seconds
+        value = -1.0
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not {what} > 0")
+    return value

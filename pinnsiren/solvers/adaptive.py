@@ -1,15 +1,33 @@
-"""Points where they are needed: drawn anew with a density that follows the residual."""
+"""Points where they are needed: drawn anew with a density that follows the residual, or kept where it is large."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from pinnsiren.errors import SolveError
 from pinnsiren.ranks import ALONE
 from pinnsiren.residual import Residual, Sample
 
 POOL = 10  # trial points for each that is kept
 FLOOR = 1.0  # share of uniform points beside those that follow the residual, in units of the latter
+
+
+Adaptive = Literal["rad", "r3"]  # residual-based adaptive distribution; retain, resample, release
+
+
+def redraw(adaptive: Adaptive | None) -> Callable[[Residual, int], Residual]:
+    """What draws the next points: :func:`concentrated`, :func:`retained`, or evenly spread ones for None."""
+    return {"rad": concentrated, "r3": retained, None: Residual.resampled}[adaptive]
+
+
+def require_adaptive(adaptive: Adaptive | None, solver: str) -> None:
+    """Refuse what is no way to draw points."""
+    if adaptive not in (None, *get_args(Adaptive)):
+        raise SolveError(f"{solver}(adaptive={adaptive!r}) is not known; choose one of {', '.join(get_args(Adaptive))}, or "
+                         "None for evenly spread points.")
 
 
 @torch.no_grad()
@@ -39,6 +57,32 @@ def concentrated(residual: Residual, seed: int) -> Residual:
     found = pool.selected(chosen, ranks)
     samples = zip(found.samples, residual.samples, strict=True)
     return replace(found, samples=tuple(replace(s, group=old.group) for s, old in samples))
+
+
+@torch.no_grad()
+def retained(residual: Residual, seed: int) -> Residual:
+    """The same equations at as many points: those with |C| above its mean over them stay, new ones replace the others.
+
+    What was missed gathers points step after step, without a pool of trial points; new ones are spread evenly. Sets of points,
+    and regions that are single points, are left as they are.
+
+    Args:
+        residual: its rows decide.
+        seed: of the new points.
+
+    Reference: Daw, Bu, Wang, Perdikaris & Karpatne, ICML 2023, "R3": retain, resample, release.
+    """
+    ranks = residual.ranks
+    new = replace(residual, ranks=ALONE).resampled(seed)
+    r, columns = residual(), []
+    for sample, fresh in zip(residual.samples, new.samples, strict=True):
+        own = {c: ranks.whole(v, sample.whole) for c, v in sample.columns.items()}
+        if sample.is_drawn:
+            size = ranks.whole(_sizes(residual, sample, r), sample.whole)
+            stay = size > size.mean()
+            own = {c: torch.where(stay, v, fresh.columns[c]) for c, v in own.items()}
+        columns.append(own)
+    return residual.placed(columns)
 
 
 def _systematic(density: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -22,13 +22,12 @@ from pinnsiren.solvers.output_layer import BYTES
 from pinnsiren.solvers.sequence import Sequence
 from pinnsiren.solvers.slabs import TimeSlabs
 from pinnsiren.solvers.symbol import satisfies_itself
-from pinnsiren.solvers.task import Best, Solver, Step, Task
+from pinnsiren.solvers.task import GOOD_ENOUGH, Best, Solver, Step, Task
 from pinnsiren.symbols import Field, Time, Unknown
 
 Fields = tuple[Field, ...]
 Bounds = list[tuple[float, float]]
 
-GOOD_ENOUGH = 0.1  # of the problem's tolerance: an estimated error from least squares that needs no Gauss–Newton
 WIDTH, LAYERS = 20, 3  # of networks for Gauss–Newton: 900 parameters, whose steps take a third of a second
 SLOW = 2.0  # of the first sine layer: frequencies rise where the residual asks, and from 6 or 30 often nothing converges
 CAUSAL = 10.0  # ε of the causal weights; fields and residuals are near 1 after balancing
@@ -93,7 +92,7 @@ class Automatic(Solver):
         """
         linear, marches, tolerance = task.problem.is_linear, evolves(task.problem), task.problem.tolerance
         share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
-        good = max(share * tolerance, task.target)
+        good = task.target if task.asked else max(share * tolerance, task.target)
         if marches and not linear:
             yield _Follower(Contest(causal_entries(task)), good, good)
             yield _Follower(Contest(entries(task)), good, tolerance)

@@ -23,6 +23,7 @@ Scales = dict[sympy.Symbol, float]
 LADDER = (3.0, 6.0, 12.0, 24.0, 48.0)
 OWN = (1.0, 1.3, 2.0)  # factors on the problem's own length scales
 MOST = 40  # features for each sine that a band needs: beyond, they are as good as dependent
+NEAR = 1.1  # factor between widths that are as good as equal
 NARROWEST = 2.0  # below, sines are too close to polynomials for double precision
 SAMPLES = 2**14  # places at which known functions are looked at: narrow ones fill a small part of a domain
 FEWER = 1024  # places at which coefficients are
@@ -62,6 +63,11 @@ class Band:
             return [self._scaled(f, everywhere) for f in (1.25, 0.8)]
         ways = [everywhere] + ([range(i, i + 1) for i in everywhere] if len(self.widths) in (2, 3) else [])
         return [self._scaled(f, way) for way in ways for f in (1.5, 0.67)]
+
+    def is_near(self, other: "Band") -> bool:
+        """Whether no width differs by a tenth: two networks of thousands of features find the same there."""
+        same = (self.interactions, self.share) == (other.interactions, other.share)
+        return same and all(max(v, w) < NEAR * min(v, w) for v, w in zip(self.widths, other.widths, strict=True))
 
     def wider(self, factor: float = 1.3) -> "Band":
         return self._scaled(factor, range(len(self.widths)))

@@ -14,7 +14,7 @@ from pinnsiren.last_layer import LastLayer
 from pinnsiren.model import Model, parameter_vector, set_parameters
 from pinnsiren.networks import LinearOutput
 from pinnsiren.residual import Residual
-from pinnsiren.solvers.adaptive import concentrated
+from pinnsiren.solvers.adaptive import Adaptive, redraw, require_adaptive
 from pinnsiren.solvers.causal import causal_factors, require_strength
 from pinnsiren.solvers.damping import SQUARES, Proposal, damped_steps, fitting
 from pinnsiren.solvers.estimate import balanced_scales, judge, row_scales
@@ -48,7 +48,8 @@ class GaussNewton(Solver):
         patience: iterations within which the estimate on held-out points must fall by a third, or causal weights must reach
             a tenth further; else it has stalled.
         resample: draw new points at every step.
-        adaptive: let half of the points follow the residual (see :func:`concentrated`); with ``resample`` only.
+        adaptive: how new points follow the residual: "rad" draws half of them with its density (:func:`concentrated`), "r3"
+            keeps those where it is large (:func:`retained`), None spreads them evenly.
         momentum: μ in p(λ) = argmin ‖J p + r‖² + λ ‖p − μ p_before‖², from 0 to 1; pays where rows are few.
         accelerate: let steps bend with the residual's second derivative along them (geodesic acceleration).
         causal: ε of :func:`causal_factors`, or None for equal weights at all times.
@@ -67,7 +68,7 @@ class GaussNewton(Solver):
     ratio: float = 0.1
     patience: int = 80
     resample: bool = True
-    adaptive: bool = True
+    adaptive: Adaptive | None = "rad"
     momentum: float = 0.0
     accelerate: bool = True
     causal: float | None = None
@@ -75,6 +76,7 @@ class GaussNewton(Solver):
 
     def __post_init__(self) -> None:
         require_strength(self.causal, "GaussNewton")
+        require_adaptive(self.adaptive, "GaussNewton")
         if self.iterations < 1 or self.patience < 1 or not self.rows_per_parameter > 0 or not 0 < self.ratio < 1:
             raise SolveError(f"{self} has a number out of its range: iterations and patience are 1 or more, "
                              "rows_per_parameter is positive, ratio is between 0 and 1.")
@@ -101,7 +103,7 @@ class GaussNewton(Solver):
             if estimate <= task.target or progress.has_stalled:
                 return
             if self.resample:
-                residual = self._new_points(residual, task.seed + 100 + iteration)
+                residual = redraw(self.adaptive)(residual, task.seed + 100 + iteration)
             if not search.advance(residual, progress.lowest[-1]) and not self.resample:
                 return
 
@@ -110,9 +112,6 @@ class GaussNewton(Solver):
         most = fitting(memory_limit, SQUARES)
         wanted = max(1, int(self.rows_per_parameter * parameters))
         return wanted if parameters <= most else min(wanted, most, MOST_POINTS)
-
-    def _new_points(self, residual: Residual, seed: int) -> Residual:
-        return concentrated(residual, seed) if self.adaptive else residual.resampled(seed)
 
 
 @dataclass

@@ -176,7 +176,8 @@ class LeastSquares(Solver):
         waiting = self._pool(family, size)
         while waiting:
             band = waiting.pop(0)
-            if band in seen or not (best is None or self._fits(task, size, trials)):
+            known = band in seen or (size > CLIMBED and any(band.is_near(b) for b in seen))
+            if known or not (best is None or self._fits(task, size, trials)):
                 continue
             seen.add(band)
             trial = self._trial(task, features.model(task, band, size), band, start=best, features=features)

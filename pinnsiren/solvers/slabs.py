@@ -15,7 +15,7 @@ from pinnsiren.model import Model
 from pinnsiren.networks.slabs import Slabs
 from pinnsiren.solvers.evolution import Evolution
 from pinnsiren.solvers.least_squares import LeastSquares
-from pinnsiren.solvers.task import Best, Solver, Step, Task
+from pinnsiren.solvers.task import GOOD_ENOUGH, Best, Solver, Step, Task
 
 SHORTEST = 64  # slabs at most: shorter ones cost more than they gain
 STRICT = 0.01  # of its share of the error that each slab aims at, since errors of early slabs grow later
@@ -86,7 +86,7 @@ class TimeSlabs(Solver):
 
     def _adaptive(self, task: Task, evolution: Evolution) -> Iterator[Step]:
         whole = evolution.upper - evolution.lower
-        goal = max(task.target, 0.1 * task.problem.tolerance)
+        goal = task.target if task.asked else max(task.target, GOOD_ENOUGH * task.problem.tolerance)
         done: list[Piece] = []
         lower, length = evolution.lower, whole / 2
         while lower < evolution.upper:

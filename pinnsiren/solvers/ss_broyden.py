@@ -8,7 +8,7 @@ from torch import Tensor
 from pinnsiren.errors import SolveError
 from pinnsiren.model import parameter_vector, set_parameters
 from pinnsiren.residual import Residual
-from pinnsiren.solvers.adaptive import concentrated
+from pinnsiren.solvers.adaptive import Adaptive, redraw, require_adaptive
 from pinnsiren.solvers.broyden import Point, SelfScaledBroyden
 from pinnsiren.solvers.loss import loss_of, loss_step
 from pinnsiren.solvers.task import Solver, Step, Task
@@ -26,7 +26,7 @@ class SSBroyden(Solver):
         iterations: at most so many.
         points: how many where the user does not say.
         resample: iterations between two draws of points, or None for the same points throughout.
-        adaptive: let half of the new points follow the residual (see :func:`concentrated`).
+        adaptive: how new points follow the residual, as in :class:`~pinnsiren.solvers.gauss_newton.GaussNewton`.
         every: iterations between two reports.
 
     Raises:
@@ -38,10 +38,11 @@ class SSBroyden(Solver):
     iterations: int = 20_000
     points: int = 4096
     resample: int | None = 500
-    adaptive: bool = True
+    adaptive: Adaptive | None = "rad"
     every: int = 10
 
     def __post_init__(self) -> None:
+        require_adaptive(self.adaptive, "SSBroyden")
         if self.iterations < 1 or self.points < 1 or self.every < 1 or (self.resample is not None and self.resample < 1):
             raise SolveError(f"{self} has a number below 1; iterations, points, every and resample count from 1.")
 
@@ -68,7 +69,7 @@ class SSBroyden(Solver):
     def _redrawn(self, residual: Residual, theta: Tensor, seed: int) -> Residual:
         """New points."""
         set_parameters(residual.model, theta)
-        return concentrated(residual, seed) if self.adaptive else residual.resampled(seed)
+        return redraw(self.adaptive)(residual, seed)
 
 
 def _require_memory(theta: Tensor, limit: float) -> None:

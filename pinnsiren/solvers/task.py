@@ -25,6 +25,7 @@ from pinnsiren.symbols import Field
 
 ROWS_PER_UNKNOWN = 2.7  # of a least-squares fit
 AROUND = 1.6  # times as many where boundaries need a large part: on a variety, which they alone tell apart, and from 3D on
+GOOD_ENOUGH = 0.1  # of the problem's tolerance: an estimated error that costs no further minutes, where no target is given
 AT_REST = 64  # points of a constraint that the model satisfies by itself: to see that it does
 INTERIOR_SHARE = {1: 0.9, 2: 0.75, 3: 0.65}  # of the points go inside the domains, the rest around; 1/2 from 4D on
 FLAT = 2  # dimensions up to which boundaries need few points
@@ -51,6 +52,7 @@ class Task:
         ranks: the processes of this solve, all with the same task.
         state: what a :class:`Snapshot` of the same solver kept, to go on from; ``model`` is then as it was there.
         products: precision of large matrix products where less than that of the fields will do; None for theirs.
+        asked: whether the user gave the target: costly methods then go on to it, else they end where the tolerance is met well.
         start: fields around which Newton's method may begin, carried by another model; None for constant ones.
     """
 
@@ -67,6 +69,7 @@ class Task:
     ranks: Ranks = ALONE
     state: Mapping[str, Any] | None = None
     products: torch.dtype | None = None
+    asked: bool = False
     start: Model | None = None
 
     @property

@@ -89,6 +89,8 @@ def test_nonlinear_evolutions_are_followed_with_causal_weights_first() -> None:
     assert followers(still) == ["Contest(tanh, sines)"]
     assert followers(steered) == [repr(ps.Continuation()), "Contest(tanh, sines)"]
     assert followers(scaled) == followers(still)
+    asked = [(f.target, f.enough) for f in ps.Automatic()._followers(Task(bent, target=1e-5, asked=True))]
+    assert asked == [(1e-5, 1e-5), (1e-5, 1e-2), (1e-5, 1e-2)]
     targets = [(f.target, f.enough) for f in ps.Automatic()._followers(Task(bent))]
     assert targets == [(pytest.approx(1e-3), pytest.approx(1e-3)), (pytest.approx(1e-3), 1e-2), (1e-11, 1e-2)]
 

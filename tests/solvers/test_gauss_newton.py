@@ -9,7 +9,7 @@ import pinnsiren as ps
 from pinnsiren.equations import poisson
 from pinnsiren.model import Model
 from pinnsiren.residual import Residual
-from pinnsiren.solvers.adaptive import concentrated
+from pinnsiren.solvers.adaptive import concentrated, retained
 from pinnsiren.solvers.damping import damped_steps
 from pinnsiren.solvers.gauss_newton import _Progress
 from pinnsiren.solvers.linearised import Linearised
@@ -98,6 +98,26 @@ def test_half_of_new_points_follow_the_residual() -> None:
     assert sorted(next(iter(ends.columns.values())).tolist()) == [-1.0, 1.0]
 
 
+def test_points_of_large_residual_stay_and_gather() -> None:
+    def inside(residual):
+        return next(next(iter(s.columns.values())) for s in residual.samples if s.count == 2000)
+
+    residual = front()
+    before = inside(residual)
+    size = (residual()[residual.blocks["interior"]]).abs()
+    found = retained(residual, seed=3)
+    stayed = inside(found) == before
+    assert torch.equal(stayed, size > size.mean())
+    near = []
+    for seed in range(4, 12):
+        found = retained(found, seed)
+        near.append(float(((inside(found) - 0.3).abs() < 0.1).double().mean()))
+    assert near[0] < near[3] < near[-1]
+    assert near[-1] > 0.4  # a twentieth of evenly spread points
+    ends = next(s for s in found.samples if s.count == 2)
+    assert sorted(next(iter(ends.columns.values())).tolist()) == [-1.0, 1.0]
+
+
 def test_what_counts_as_progress() -> None:
     def stalls(estimates, reaches) -> int | None:
         progress = _Progress(patience=10)
@@ -118,14 +138,14 @@ def test_what_counts_as_progress() -> None:
 
 def test_momentum_and_fixed_points_converge_too() -> None:
     problem = poisson.poisson_cubic()
-    for options in ({"momentum": 0.5}, {"resample": False}, {"adaptive": False}):
+    for options in ({"momentum": 0.5}, {"resample": False}, {"adaptive": None}, {"adaptive": "r3"}):
         network = ps.Siren(2, 1, 10, 2, omega0=[6.0, 1.0], seed=0)
         solution = ps.solve(problem, network, ps.GaussNewton(iterations=20, **options), progress=False)
         assert solution.history.measure.min() < 0.05 * solution.history.measure[0], options
 
 
 @pytest.mark.parametrize("options", [{"ratio": 0.0}, {"iterations": 0}, {"momentum": 1.0}, {"causal": -1.0},
-                                     {"rows_per_parameter": 0.0}])
+                                     {"rows_per_parameter": 0.0}, {"adaptive": "even"}])
 def test_numbers_out_of_range_are_refused(options) -> None:
     with pytest.raises(ps.SolveError, match="GaussNewton"):
         ps.GaussNewton(**options)

@@ -109,7 +109,7 @@ def test_a_wide_network_descends_in_little_memory(limit) -> None:
     problem = bulge()
     network = ps.Siren(2, 1, 56, 2, omega0=[6.0, 1.0], seed=0)
     with Live() as live:
-        solution = ps.solve(problem, network, ps.GaussNewton(iterations=4, adaptive=False, resample=False), points=700, seed=1,
+        solution = ps.solve(problem, network, ps.GaussNewton(iterations=4, adaptive=None, resample=False), points=700, seed=1,
                             memory_limit=limit, progress=False)
     assert solution.history.loss[-1] < 0.2 * solution.history.loss[0]
     assert live.most < limit + 8e6  # beside the points, the network's own passes, and the estimate's
