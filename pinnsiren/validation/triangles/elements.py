@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ CONVERGED = 1e-11  # relative change of u in a Newton step; the next one would c
 HALVINGS = 8
 NEAR = 16  # triangles whose middles are nearest are looked at first
 OUTSIDE = 0.2  # barycentric coordinate below −0.2: look at all triangles
+PLACED = 1e-8  # of a triangle: beside a corner it is so small that its points are rounded to 1e-11 of it
 INVERSIONS = 8  # Newton steps from a point to its place in a curved triangle; 3 or 4 do
 
 
@@ -80,13 +81,16 @@ def elements(form: WeakForm, size: float) -> Elements:
     import skfem
 
     length, regions = form.domain.size, [c.region for c in form.conditions] or [form.domain.boundary]
-    found = triangulated(outline(form.domain), regions, size=size, length=length)
+    values = [c.is_value for c in form.conditions] or [False]
+    found = triangulated(outline(form.domain), regions, values, size=size, length=length)
     straight = skfem.MeshTri(found.nodes.T.copy(), found.triangles.T.copy())
     mesh = skfem.MeshTri2.from_mesh(straight)
     facets = _facets(mesh.facets, found.edges)
     nodes = mesh.doflocs.copy()
     nodes[:, mesh.dofs.facet_dofs[0, facets]] = found.middles.T
     curved = skfem.MeshTri2(nodes, mesh.t)
+    mapping = curved.mapping()
+    mapping.invF = partial(mapping.invF, newton_tol=PLACED)
     element = skfem.ElementTriP2()
     basis = skfem.Basis(curved, element, intorder=QUADRATURE)
     parts = []

@@ -11,6 +11,7 @@ from pinnsiren.domains.region import Region
 from pinnsiren.domains.rings import encloses
 from pinnsiren.errors import ReferenceError
 from pinnsiren.sampling import Array, Mask
+from pinnsiren.validation.triangles.grading import Focus, foci, graded_sizes
 from pinnsiren.validation.triangles.outline import ON_CURVE, Loop
 
 Index = NDArray[np.intp]
@@ -44,14 +45,16 @@ class Triangulation:
     middles: Array
 
 
-def triangulated(loops: Sequence[Loop], regions: Sequence[Region], *, size: float, length: float) -> Triangulation:
-    """Fill closed curves with triangles whose edges are about ``size · length`` long.
+def triangulated(loops: Sequence[Loop], regions: Sequence[Region], values: Sequence[bool], *, size: float,
+                 length: float) -> Triangulation:
+    """Fill closed curves with triangles whose edges are about ``size · length`` long, shorter where solutions are not smooth.
 
     Nodes lie on the curves — at all corners, and where one region ends — and inside on a graded square grid that is moved
     to the averages of neighbours. Edges of the boundary that Delaunay's triangulation lacks are halved until it has all.
 
     Args:
-        regions: on the boundary; no edge belongs to two of them.
+        regions: of conditions on the boundary; no edge belongs to two of them.
+        values: for each of them whether it is for a value; where that gives way to a flux, solutions are not smooth.
         size: edges relative to the length; dimensionless.
         length: of the domain.
     Raises:
@@ -61,11 +64,13 @@ def triangulated(loops: Sequence[Loop], regions: Sequence[Region], *, size: floa
     """
     h = size * length
     breaks = [loop.breaks(regions, ON_CURVE * length) for loop in loops]
-    arcs = [_spread(loop, at, h, min(TURN * size, WIDEST_TURN)) for loop, at in zip(loops, breaks, strict=True)]
+    places = [foci(loop, at, regions, values, length) for loop, at in zip(loops, breaks, strict=True)]
+    arcs = [_spread(loop, at, own, h, min(TURN * size, WIDEST_TURN))
+            for loop, at, own in zip(loops, breaks, places, strict=True)]
     for _ in range(SPLITTINGS):
         nodes, edges, middles = _boundary(loops, arcs)
         bulge = np.concatenate([_bulge(*piece) for piece in zip(loops, arcs, breaks, strict=True)])
-        inner = _graded(nodes[edges], h)
+        inner = _graded(nodes[edges], [f for own in places for f in own if f is not None], h)
         for _ in range(SMOOTHINGS):
             points = np.concatenate([nodes, inner])
             inner = _smoothed(points, _inside(points, edges, bulge))[len(nodes):]
@@ -111,21 +116,33 @@ def encloses_many(edges: Array, points: Array) -> Mask:
     return np.concatenate([encloses(edges, points[i:i + step]) for i in range(0, len(points), step)] or [np.zeros(0, bool)])
 
 
-def _spread(loop: Loop, breaks: Array, h: float, turn: float) -> Array:
-    """Arc lengths of nodes: at all breaks, and evenly between them so that edges are short and turn little."""
+def _spread(loop: Loop, breaks: Array, places: Sequence[Focus | None], h: float, turn: float) -> Array:
+    """Arc lengths of nodes: at all breaks, and evenly between them so that edges are short and turn little.
+
+    Towards the places where solutions are not smooth they become as dense as these want it.
+    """
     whole = float(loop.arcs[-1])
     starts = breaks if len(breaks) else np.zeros(1)
     ends = np.append(starts[1:], starts[0] + whole)
     placed = []
-    for start, end in zip(starts, ends, strict=True):
+    beside = zip(places, [*places[1:], *places[:1]], strict=True) if len(breaks) else [(None, None)]
+    for start, end, own in zip(starts, ends, beside, strict=True):
         angles = np.interp([start, min(end, whole)], loop.arcs, loop.turned)
         bent = float(angles[1] - angles[0])
         if end > whole:
             bent += float(np.interp(end - whole, loop.arcs, loop.turned))
         count = max(int(np.ceil((end - start) / h)), int(np.ceil(bent / turn)), 1)
-        placed.append(start + (end - start) * np.arange(count) / count)
+        placed.append(_between(start, end, own, (end - start) / count))
     found = np.concatenate(placed)
     return found if len(found) >= 3 else starts[0] + whole * np.arange(3) / 3
+
+
+def _between(start: float, end: float, places: Sequence[Focus | None], spacing: float) -> Array:
+    """Arc lengths of nodes from one break on, up to the next, which is not among them."""
+    first, last = (np.zeros(0) if f is None else f.distances(spacing) for f in places)
+    low, high = start + first.max(initial=0.0), end - last.max(initial=0.0)
+    even = np.linspace(low, high, max(1, round((high - low) / spacing)) + 1)
+    return np.concatenate([[start], start + first, even[1:-1], end - last[::-1]])
 
 
 def _boundary(loops: Sequence[Loop], arcs: Sequence[Array]) -> tuple[Array, Index, Array]:
@@ -141,8 +158,8 @@ def _boundary(loops: Sequence[Loop], arcs: Sequence[Array]) -> tuple[Array, Inde
     return np.concatenate(nodes), np.concatenate(edges), np.concatenate(middles)
 
 
-def _graded(edges: Array, h: float) -> Array:
-    """Middles (n, 2) of squares inside, each about as large as its distance from short edges (k, 2, 2) allows."""
+def _graded(edges: Array, places: Sequence[Focus], h: float) -> Array:
+    """Middles (n, 2) of squares inside, each about as large as its distance from short edges (k, 2, 2) and places allows."""
     low, high = edges.min(axis=(0, 1)), edges.max(axis=(0, 1))
     side = CELL * h
     counts = np.ceil((high - low) / side).astype(int)
@@ -150,7 +167,8 @@ def _graded(edges: Array, h: float) -> Array:
     cells = start + side * (np.stack(np.meshgrid(*map(np.arange, counts), indexing="ij"), axis=-1).reshape(-1, 2) + 0.5)
     found = []
     while len(cells):
-        coarse = CELL * _wanted(edges, cells, h) < 0.7 * side
+        wanted = np.minimum(_wanted(edges, cells, h), graded_sizes(places, cells, h))
+        coarse = CELL * wanted < 0.7 * side
         found.append(cells[~coarse])
         quarter = side / 4 * np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)])
         cells, side = (cells[coarse, None] + quarter).reshape(-1, 2), side / 2
