@@ -29,8 +29,9 @@ class FiniteElements(Reference):
     """Quadratic finite elements of the problem's own equation, in a weak form that is derived from it; on plane domains.
 
     For one real field on one domain that is not a box, with an elliptic equation A : ∇∇u + G(x, u, ∇u) = 0 and on each
-    part of the boundary u = g or n·A∇u = h(x, u). Edges on the boundary are curved, and triangles become smaller towards corners
-    that point inwards and places where a value gives way to a flux, so that the order is 3 there, too. Needs the extra ``fem`` (scikit-fem).
+    part of the boundary u = g or n·A∇u = h(x, u). Edges on the boundary are curved, and triangles become smaller
+    towards corners that point inwards and places where a value gives way to a flux, so that the order is 3 there, too.
+    Needs the extra ``fem`` (scikit-fem).
 
     Args:
         size: of the triangles, relative to the longest side of the domain's bounds, at most 1/8; None tries smaller and

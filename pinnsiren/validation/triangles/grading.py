@@ -67,11 +67,8 @@ def foci(loop: Loop, breaks: Array, regions: Sequence[Region], values: Sequence[
     """
     whole, look = float(loop.arcs[-1]), 10 * ON_CURVE * length
     found: list[Focus | None] = []
-    for i, arc in enumerate(breaks):
-        if len(breaks) > 1:
-            beside = min((arc - breaks[i - 1]) % whole, (breaks[(i + 1) % len(breaks)] - arc) % whole)
-        else:
-            beside = whole
+    gaps = np.diff(np.append(breaks, breaks[:1] + whole))
+    for arc, beside in zip(breaks, np.minimum(gaps, np.roll(gaps, 1)), strict=True):
         at = loop.at(arc + look * np.array([-2.0, -1.0, 1.0, 2.0]))
         before, after = at[1] - at[0], at[3] - at[2]
         turn = math.atan2(before[0] * after[1] - before[1] * after[0], float(before @ after))
@@ -79,7 +76,7 @@ def foci(loop: Loop, breaks: Array, regions: Sequence[Region], values: Sequence[
                  for p in at[1:3]]
         opening = math.pi - turn
         exponent = math.pi / opening / (1 if kinds[0] == kinds[1] else 2)
-        reach, smallest = min(FARTHEST * length, HALF * beside), NEAREST * length
+        reach, smallest = min(FARTHEST * length, HALF * float(beside)), NEAREST * length
         rough = exponent < SMOOTH and (kinds[0] != kinds[1] or opening > math.pi + INWARDS)
         x, y = loop.at(np.array([arc]))[0].tolist()
         found.append(Focus((x, y), SHARE * exponent, reach, smallest) if rough and reach > 10 * smallest else None)
