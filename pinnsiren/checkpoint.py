@@ -124,8 +124,17 @@ class Keeper:
         if self.path is not None and self.ranks.is_first:
             storage.require_writable(self.path)
 
+    def will_come_again(self, step: Step) -> bool:
+        """Whether who goes on from a step begins with it."""
+        return step.snapshot is not None and step.snapshot.solver is self.declared.solver
+
     def offer(self, step: Step, best: Best, history: Callable[[], History], *, at_once: bool = False) -> None:
-        """Write if it is time: the state at a step that ``best`` and ``history`` do not know yet, for it will come again."""
+        """Write if it is time.
+
+        Args:
+            step: at which the solver waits. ``best`` and ``history`` know it, unless it will come again when the solver goes on
+                from its snapshot (see :meth:`will_come_again`).
+        """
         if self.path is None or not self.ranks.is_first:
             return
         if not at_once and time.monotonic() - self.last < self.every:
@@ -138,8 +147,8 @@ class Keeper:
 
     def _record(self, step: Step, best: Best, history: History) -> dict[str, Any]:
         d, snapshot = self.declared, step.snapshot
-        own = snapshot is not None and snapshot.solver is d.solver
-        kept = step.model if own else _restored(best) if d.given else None
+        own = self.will_come_again(step)
+        kept = step.model if own else (_restored(best) or step.model) if d.given else None
         told = best.record()
         points = d.points if d.points is None or isinstance(d.points, int) else dict(d.points)
         return {

@@ -42,7 +42,7 @@ class Ranks:
         """Those that ``torchrun`` started, as its environment says; one where there is none.
 
         Args:
-            device: to compute on, by default cuda:LOCAL_RANK where there is a GPU for it.
+            device: to compute on, by default cuda:LOCAL_RANK where there is a GPU for each process of the machine.
             timeout: seconds; see :data:`TIMEOUT`.
 
         Raises:
@@ -53,7 +53,8 @@ class Ranks:
             return cls()
         local = int(os.environ.get("LOCAL_RANK", "0"))
         if device is None:
-            device = torch.device("cuda" if local < torch.cuda.device_count() else "cpu")
+            beside = int(os.environ.get("LOCAL_WORLD_SIZE", str(size)))  # all of a machine decide alike
+            device = torch.device("cuda" if beside <= torch.cuda.device_count() else "cpu")
         if device.type == "cuda":
             device = torch.device("cuda", local if device.index is None else device.index)
             torch.cuda.set_device(device)

@@ -180,8 +180,12 @@ class Residual:
         """New points for every constraint (a point set that is used whole stays as it is)."""
         return self.at([s.group for s in self.samples], seed=seed)
 
+    def columns(self) -> list[dict[sympy.Symbol, Tensor]]:
+        """For each sample the columns of all ranks together, each (n,)."""
+        return [{c: self.ranks.whole(v, s.whole) for c, v in s.columns.items()} for s in self.samples]
+
     def placed(self, columns: Sequence[Mapping[sympy.Symbol, Tensor]]) -> "Residual":
-        """The same equations at given points: for each sample the columns of all ranks together, each (n,)."""
+        """The same equations at given points, as :meth:`columns` gives them."""
         samples = [_share(s.group, self.model, c, self.ranks) for s, c in zip(self.samples, columns, strict=True)]
         return replace(self, samples=tuple(samples))
 

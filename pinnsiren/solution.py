@@ -314,7 +314,7 @@ def load(path: str | os.PathLike[str], network: torch.nn.Module | None = None) -
 def _network(record: Mapping[str, Any], module: torch.nn.Module | None, path: str | os.PathLike[str]) -> Network:
     if record["kind"] == ModuleNetwork.__name__:
         if module is None:
-            raise StorageError(f"{path} holds the parameters of a module of yours; give it: ps.load(path, network=module).")
+            raise StorageError(f"{path} holds the parameters of a module of yours; give it again, as network=module.")
         stored = [np.asarray(v).dtype for v in record["state"].values()]
         double = torch.float64 if np.dtype(np.float64) in stored else torch.float32
         made: Network = ModuleNetwork(copy.deepcopy(module).to(double), record["arguments"]["inputs"],

@@ -132,7 +132,8 @@ def resume(path: Path, *, network: torch.nn.Module | None = None, solver: Solver
     task = Task(formulation.problem, model, d.points, d.seed, place, d.dtype, d.target or TARGET,
                 time.monotonic() + (max_time or math.inf), d.memory_limit, formulation.effects, ranks, kept.state, d.products,
                 asked=d.target is not None)
-    watch = _Watch(d.problem, time.monotonic() - seconds, progress if ranks.is_first else False, kept.best, kept.history)
+    own, earlier = (Best(), kept.best) if kept.state is None else (kept.best, None)
+    watch = _Watch(d.problem, time.monotonic() - seconds, progress if ranks.is_first else False, own, earlier, kept.history)
     keeper = Keeper(path if checkpoint is None else checkpoint, checkpoint_every, d, ranks)
     return _solution(task, formulation, keeper, watch, chosen=isinstance(d.solver, Automatic))
 
@@ -157,13 +158,17 @@ class _Watch:
     """What the loop keeps: the best so far, the history, and the bar.
 
     Args:
+        own: the best of this run.
+        earlier: the best of a solve that begins anew now. It counts until its phase has come again, and has given something
+            better or is over.
         before: the history of the solve that is gone on with.
     """
 
     problem: Problem
     start: float
     progress: bool | None
-    best: Best = field(default_factory=Best)
+    own: Best = field(default_factory=Best)
+    earlier: Best | None = None
     before: History | None = None
     steps: list[tuple[float, Step]] = field(default_factory=list)
 
@@ -177,10 +182,21 @@ class _Watch:
 
     def take(self, step: Step) -> None:
         self.steps.append((time.monotonic() - self.start, step))
-        self.best.update(step)
+        before = self.own.step
+        self.own.update(step)
+        if self.earlier is not None and self.earlier.step is not None and self.own.step is not None:
+            phase = self.earlier.step.phase
+            over = before is not None and before.phase == phase != self.own.step.phase
+            if over or (self.own.step.phase == phase and self.own.step.measure < self.earlier.step.measure):
+                self.earlier = None
         self.bar.set_postfix({"loss": f"{step.loss:.1e}", **{k: f"{v:.1e}" for k, v in step.residuals.items()}}, refresh=False)
         self.bar.set_description(f"{step.phase} {step.note}".strip(), refresh=False)
         self.bar.update()
+
+    @property
+    def best(self) -> Best:
+        """What the solve would end with now."""
+        return self.own if self.earlier is None or self.earlier.step is None else self.earlier
 
     def history(self) -> History:
         steps = [s for _, s in self.steps]
@@ -199,8 +215,12 @@ def _run(task: Task, watch: _Watch, keeper: Keeper, signals: Signals, *, chosen:
                 return _status("diverged", task, watch, "the loss is not finite; the best fields before that are kept. "
                                "Lower the learning rate, scale the problem to values near one, or leave the solver out.")
             stopped, late = signals.stop_all(), task.seconds_left < 0
+            again = keeper.will_come_again(step)
+            if not again:
+                watch.take(step)
             keeper.offer(step, watch.best, watch.history, at_once=stopped or late)
-            watch.take(step)
+            if again:
+                watch.take(step)
             if stopped:
                 return _status("interrupted", task, watch, f"a signal ended it; the best so far is kept.{_advice(keeper)}")
             if late:
@@ -210,10 +230,18 @@ def _run(task: Task, watch: _Watch, keeper: Keeper, signals: Signals, *, chosen:
     except RankError as error:
         signals.lost = True
         return _status("failed", task, watch, f"{error}; the best so far is kept.{_advice(keeper)}")
-    except (torch.linalg.LinAlgError, torch.OutOfMemoryError, MemoryError) as error:  # type: ignore[attr-defined]
+    except (RuntimeError, MemoryError) as error:  # LinAlgError and OutOfMemoryError are RuntimeErrors
+        known = isinstance(error, (torch.linalg.LinAlgError, MemoryError))  # type: ignore[attr-defined]
+        if not known and not out_of_memory(error):
+            raise
         return _status("failed", task, watch, f"{type(error).__name__}: {error}; the best so far is kept. "
                        "Use fewer points or a narrower network, or another solver.")
     return _finished(task, watch, chosen=chosen)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether torch found no memory: on a GPU it has an error of its own for that, on a CPU none."""
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 def _advice(keeper: Keeper) -> str:

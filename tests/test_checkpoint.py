@@ -18,6 +18,9 @@ SOLVERS = {
     "Adam": ps.Adam(iterations=60, rate=5e-3, points=200, batch=40, clip=1.0, schedule="cosine"),
     "Adam, causal": ps.Adam(iterations=40, rate=5e-3, points=200, causal=1.0),
     "Gauss–Newton": ps.GaussNewton(iterations=7, momentum=0.3),
+    "Adam, balanced": ps.Adam(iterations=40, rate=5e-3, points=200, balance="self-adaptive"),
+    "Adam, balanced by gradients": ps.Adam(iterations=120, rate=5e-3, points=200, balance="gradient", every=100),
+    "Gauss–Newton, points that stay": ps.GaussNewton(iterations=7, adaptive="r3"),
     "Gauss–Newton, fixed points": ps.GaussNewton(iterations=7, resample=False),
     "a sequence": ps.Sequence(ps.Adam(iterations=40, rate=5e-3, points=200), ps.GaussNewton(iterations=3)),
 }
@@ -75,8 +78,27 @@ def test_solvers_that_search_begin_anew_and_keep_the_best(path, monkeypatch) -> 
     assert len(whole.history) > 1
     interrupted(path, solver, monkeypatch, after=2, problem=problem)
     rest = ps.resume(path, progress=False)
-    assert np.array_equal(rest.history.measure, np.concatenate([whole.history.measure[:1], whole.history.measure]))
+    assert np.array_equal(rest.history.measure, np.concatenate([whole.history.measure[:2], whole.history.measure]))
     assert torch.equal(parameter_vector(rest.model), parameter_vector(whole.model))
+
+
+def test_what_was_best_counts_until_its_phase_is_over(path) -> None:
+    """A sequence that begins anew first takes the steps of a phase that was behind it."""
+    solver = ps.Sequence(ps.LeastSquares(most_features=300), ps.LBFGS(iterations=200))
+    problem = poisson.poisson_bump()
+    whole = ps.solve(problem, solver=solver, checkpoint=path, checkpoint_every=0.0, progress=False)
+    assert whole.history.phases[-1].startswith("L-BFGS")
+    again = ps.resume(path, max_time=1e-6, progress=False)
+    assert again.history.phases[-1].startswith("least squares")
+    assert torch.equal(parameter_vector(again.model), parameter_vector(whole.model))
+    assert ps.resume(path, progress=False).history.phases[-1].startswith("L-BFGS")
+
+
+def test_a_network_of_the_users_is_kept_from_the_first_step_on(path) -> None:
+    part = ps.solve(PROBLEM, network(), ps.LBFGS(), checkpoint=path, max_time=1e-6, progress=False)
+    assert part.status.code == "time"
+    rest = ps.resume(path, max_time=1e-6, progress=False)
+    assert type(rest.model.carriers[0].network) is ps.Siren
 
 
 def test_modules_and_solvers_of_the_user_have_to_be_given_again(path, monkeypatch) -> None:

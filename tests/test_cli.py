@@ -178,6 +178,7 @@ def test_bad_problems(file: str, name: str, settings: list[str], message: str) -
     (["solve", "MINE:string", "--out", "MINE/sub"], "cannot be written: Not a directory"),
     (["validate", "OUT/nothing"], "solution.h5 cannot be read: No such file"),
     (["plot", "OUT/nothing"], "solution.h5 cannot be read: No such file"),
+    (["solve", "--resume", "run.h5", "--out", "OUT", "--seed", "0"], "--seed is settled by the checkpoint run.h5"),
     (["solve"], "pinnsiren solve: the following arguments are required: --out; see pinnsiren solve --help"),
     (["solve", "poisson_sine", "--out", "OUT", "--seed", "-1"], "-1 is not a whole number >= 0"),
     (["solve", "poisson_sine", "--out", "OUT", "--target", "-1"], "-1 is not a number > 0"),

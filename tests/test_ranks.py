@@ -34,7 +34,7 @@ def told(folder) -> dict:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     common = os.environ | {"OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-                           "PYTHONPATH": str(PROGRAM.parents[1])}
+                           "PYTHONPATH": str(PROGRAM.parents[1]), "CUDA_VISIBLE_DEVICES": ""}
     runs = [subprocess.Popen([sys.executable, "-W", "error", PROGRAM, folder], env=common | {"RANK": str(rank)},
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for rank in (0, 1)]
     (out, err), (_, other) = [run.communicate(timeout=500) for run in runs]

@@ -86,14 +86,20 @@ def resume_solve(path: Path, out: Path, running: Running) -> int:
 
 def is_first() -> bool:
     """Whether this process is the only one, or the first of those that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
+    return rank() == "0"
+
+
+def rank() -> str:
+    """This process's number among those that torchrun started."""
+    return os.environ.get("RANK", "0")
 
 
 def _finish(solution: Solution, out: Path, *, validated: bool) -> int:
     if not is_first():
         if solution.status.code == "failed":  # the first process may be the one that died
-            print(f"pinnsiren: process {os.environ['RANK']}: {solution.status}", file=sys.stderr)
-        return OK if solution.status.ok else NOT_VALIDATED
+            print(f"pinnsiren: process {rank()}: {solution.status}", file=sys.stderr)
+            return NOT_VALIDATED
+        return OK  # what came out is the first one's to say: torchrun ends it when another exits with anything else
     if solution.status.code == "failed":
         print(f"pinnsiren: {solution.status}", file=sys.stderr, flush=True)
     solution.save(out / SOLUTION)

@@ -9,7 +9,7 @@ from typing import NoReturn, TextIO
 
 from pinnsiren.checkpoint import CheckpointWarning
 from pinnsiren.cli import commands
-from pinnsiren.errors import PinnsirenError
+from pinnsiren.errors import PinnsirenError, SolveError
 from pinnsiren.solve import ProblemWarning
 
 BAD_INPUT = 2
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PinnsirenError, OSError) as error:
         if given.debug:
             raise
-        _tell(error)
+        _tell(error, everywhere=True)
         return BAD_INPUT
     except KeyboardInterrupt:
         _tell("interrupted")
@@ -69,9 +69,9 @@ def _add_solve(solve: argparse.ArgumentParser) -> None:
     what.add_argument("--resume", metavar="FILE", type=Path, help="go on from a checkpoint instead")
     solve.add_argument("--out", metavar="DIR", type=Path, required=True,
                        help="the folder for the solution, its pictures and its report")
-    solve.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
+    solve.add_argument("--set", metavar="NAME=VALUE", action="append", dest="settings",
                        help="an argument of the problem's function or one of its parameters; may be repeated")
-    solve.add_argument("--seed", type=_natural, default=0, help="same seed, same machine: same result (default 0)")
+    solve.add_argument("--seed", type=_natural, help="same seed, same machine: same result (default 0)")
     solve.add_argument("--device", help="such as cpu or cuda (default: chosen)")
     solve.add_argument("--dtype", choices=commands.DTYPES, help="of the network (default: chosen)")
     solve.add_argument("--max-time", metavar="SECONDS", type=_seconds, help="stop after this time with the best so far")
@@ -91,8 +91,9 @@ def _run(given: argparse.Namespace) -> int:
             running = commands.Running(given.device, given.max_time, given.checkpoint, given.checkpoint_every,
                                        validated=not given.no_validate)
             if given.resume is not None:
+                _require_nothing_else(given)
                 return commands.resume_solve(given.resume, given.out, running)
-            return commands.solve_problem(given.problem, given.settings, given.out, seed=given.seed, dtype=given.dtype,
+            return commands.solve_problem(given.problem, given.settings or [], given.out, seed=given.seed or 0, dtype=given.dtype,
                                           target=given.target, running=running)
         case "validate":
             return commands.validate_folder(given.folder)
@@ -100,9 +101,22 @@ def _run(given: argparse.Namespace) -> int:
             return commands.plot_folder(given.folder)
 
 
-def _tell(message: object) -> None:
-    if commands.is_first():  # of several processes, which all find the same
-        print(f"pinnsiren: {' '.join(str(message).split())}", file=sys.stderr)
+def _require_nothing_else(given: argparse.Namespace) -> None:
+    """Refuse what a checkpoint has settled.
+
+    Raises:
+        SolveError: naming it.
+    """
+    for name, value in (("set", given.settings), ("seed", given.seed), ("dtype", given.dtype), ("target", given.target)):
+        if value is not None:
+            raise SolveError(f"--{name} is settled by the checkpoint {given.resume}; leave it out, or solve anew.")
+
+
+def _tell(message: object, *, everywhere: bool = False) -> None:
+    """One line on stderr, by the first of several processes or by each of them."""
+    if commands.is_first() or everywhere:
+        name = "" if commands.is_first() else f"process {commands.rank()}: "
+        print(f"pinnsiren: {name}{' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int,

@@ -74,14 +74,12 @@ def retained(residual: Residual, seed: int) -> Residual:
     """
     ranks = residual.ranks
     new = replace(residual, ranks=ALONE).resampled(seed)
-    r, columns = residual(), []
-    for sample, fresh in zip(residual.samples, new.samples, strict=True):
-        own = {c: ranks.whole(v, sample.whole) for c, v in sample.columns.items()}
+    r, columns = residual(), residual.columns()
+    for place, (sample, fresh) in enumerate(zip(residual.samples, new.samples, strict=True)):
         if sample.is_drawn:
             size = ranks.whole(_sizes(residual, sample, r), sample.whole)
             stay = size > size.mean()
-            own = {c: torch.where(stay, v, fresh.columns[c]) for c, v in own.items()}
-        columns.append(own)
+            columns[place] = {c: torch.where(stay, v, fresh.columns[c]) for c, v in columns[place].items()}
     return residual.placed(columns)
 
 

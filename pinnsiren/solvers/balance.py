@@ -148,6 +148,7 @@ class ByRow(Balance):
     def factors(self, residual: Residual, r: Tensor, iteration: int) -> Tensor:
         if self.weights is None:
             self.weights = torch.ones_like(r, requires_grad=False)
+        self.weights = self.weights.to(r.device)  # a checkpoint gives them back on the CPU
         squares = r.detach().square()
         for block in residual.blocks.values():
             mean = squares[block].mean()

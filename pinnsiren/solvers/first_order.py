@@ -94,7 +94,7 @@ class FirstOrder(Solver):
         stepping = Stepping(model, memory_limit=task.memory_limit, steps=self.iterations + 1,
                             seconds_left=lambda: task.seconds_left, recorded=recorded)
         for iteration in range(kept.restored(task.state), self.iterations + 1):
-            drawn = generator.get_state()  # before the batch, which who goes on from here draws again
+            drawn, weights = generator.get_state(), kept.weights()  # before the batch, which who goes on from here draws again
             batches.draw()
             residual, objective.iteration = batches.residual, iteration
             optimiser.zero_grad(set_to_none=True)
@@ -103,7 +103,7 @@ class FirstOrder(Solver):
                 felt = r if self.causal is None else r * causal_factors(residual, r, self.causal)
                 measure, value = (residual.half_square(v) for v in (felt, r))
                 yield Step(model, measure, value, residual.root_mean_squares(r), name, stepping.take_note(), iteration,
-                           estimates=False, snapshot=Snapshot(self, partial(kept.state, iteration, drawn)))
+                           estimates=False, snapshot=Snapshot(self, partial(kept.state, iteration, drawn, weights)))
             if iteration == self.iterations:
                 return
             task.ranks.sum_gradients(model.parameters())
@@ -155,10 +155,14 @@ class _Kept:
     generator: torch.Generator
     balance: Balance | None
 
-    def state(self, iteration: int, drawn: Tensor) -> dict[str, Any]:
+    def weights(self) -> Any:
+        """The balance's, as plain values."""
+        return None if self.balance is None else plain(self.balance.weights)
+
+    def state(self, iteration: int, drawn: Tensor, weights: Any) -> dict[str, Any]:
         return {"iteration": iteration, "optimiser": plain(self.optimiser.state_dict()),
                 "scheduler": plain(self.scheduler.state_dict()), "generator": plain(drawn),
-                "balance": None if self.balance is None else plain(self.balance.weights)}
+                "balance": weights}
 
     def restored(self, state: Mapping[str, Any] | None) -> int:
         """Put a state back; the iteration that is next."""

@@ -89,6 +89,9 @@ class GaussNewton(Solver):
         residual = task.residual(model, points, seed=11, part="fitted" if self.hold_out else "all", shared=True)
         kept = task.state or _start(residual)  # scales are those of the features at the start
         scales, residual = kept["scales"], residual.weighted(kept["emphasis"])
+        if kept["points"] is not None:
+            residual = residual.placed([dict(zip(s.columns, tensors(c), strict=True))
+                                        for s, c in zip(residual.samples, kept["points"], strict=True)])
         held_out = task.residual(model, max(64, points // 2), seed=12, part="held out" if self.hold_out else "all",
                                  shared=True)
         progress = _Progress(self.patience, list(kept["lowest"]), list(kept["furthest"]))
@@ -96,7 +99,8 @@ class GaussNewton(Solver):
         search.restore(kept)
         for iteration in range(kept["iteration"], self.iterations):
             estimate, loss, residuals = judge(held_out, scales, task.effects, waves=task.waves, noise_counts=task.data_decide)
-            state = {**kept, "iteration": iteration, "lowest": list(progress.lowest), "furthest": list(progress.furthest)}
+            state = {**kept, "iteration": iteration, "points": self._kept_points(residual), "lowest": list(progress.lowest),
+                     "furthest": list(progress.furthest)}
             yield Step(model, estimate, loss, residuals, "Gauss–Newton",
                        snapshot=Snapshot(self, partial(search.state, state)))
             progress.take(estimate, search.reach)
@@ -106,6 +110,12 @@ class GaussNewton(Solver):
                 residual = redraw(self.adaptive)(residual, task.seed + 100 + iteration)
             if not search.advance(residual, progress.lowest[-1]) and not self.resample:
                 return
+
+    def _kept_points(self, residual: Residual) -> Any:
+        """The points, where the next ones come from these; None where they follow from the iteration's number."""
+        if self.adaptive != "r3" or not self.resample:
+            return None
+        return [[plain(v) for v in columns.values()] for columns in residual.columns()]
 
     def _points(self, parameters: int, memory_limit: float) -> int:
         """As many for each parameter as was asked for; so few that their JJᵀ fits where the network's JᵀJ does not."""
@@ -222,7 +232,7 @@ def _start(residual: Residual) -> dict[str, Any]:
     """What is kept of the start, before the first iteration."""
     scales = feature_scales(residual)
     emphasis = {name: 1 / s**2 for name, s in balanced_scales(residual, scales).items()}
-    return {"scales": scales, "emphasis": emphasis, "iteration": 0, "lowest": [], "furthest": []}
+    return {"scales": scales, "emphasis": emphasis, "points": None, "iteration": 0, "lowest": [], "furthest": []}
 
 
 def feature_scales(residual: Residual) -> dict[str, float]:

@@ -83,7 +83,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         content = Path(path).read_bytes()
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror or error}. Give a file that "
-                           "solution.save(path) wrote.") from error
+                           "solution.save(path) or solve(…, checkpoint=path) wrote.") from error
     try:
         return _record(_verified(content))
     except StorageError as error:

@@ -71,7 +71,7 @@ def main() -> None:
     for case in cases():
         if arguments.only not in case.name:
             continue
-        steps = {name: stepper(loss, *prepare(case)) for name, loss in (("jets", case.jets), ("nested", case.nested))}
+        steps = {name: stepper(loss, *prepare(case, "cpu")) for name, loss in (("jets", case.jets), ("nested", case.nested))}
         t = milliseconds(steps, arguments.repeats, time.process_time)
         bare, least = floor(case)
         table.add_row(case.name, f"{t['jets']:.1f}", *(f"{share:.0%}" for share in shares(steps["jets"]).values()),

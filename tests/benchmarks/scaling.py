@@ -20,6 +20,7 @@ from torch import Tensor
 
 from pinnsiren.jets import Channels
 from pinnsiren.networks import Siren
+from pinnsiren.solve import out_of_memory
 from pinnsiren.solvers.captured import WARM_UP, Captured
 from tests.benchmarks.engine import high_water
 
@@ -99,7 +100,7 @@ def measured(width: int, points: int, device: torch.device, arguments: argparse.
             step()
         graph = None if step.note else seconds(step, device, arguments.repeats)
         print(step.note, end="", file=sys.stderr)
-    memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 1e6 * high_water()
+    memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 2**20 * high_water()
     return Row(width, points, plain, graph, memory)
 
 
@@ -110,7 +111,9 @@ def rows(device: torch.device, arguments: argparse.Namespace) -> Iterator[Row]:
         while points <= arguments.most:
             try:
                 row = measured(width, points, device, arguments)
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
                 print(f"width {width}, {points} points: out of memory", file=sys.stderr)
                 break
             yield row

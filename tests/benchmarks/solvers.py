@@ -1,11 +1,12 @@
 """Relative error of every solver for the same network after the same processor time: ``python -m tests.benchmarks.solvers``.
 
     python -m tests.benchmarks.solvers                              # four problems, eight solvers, 30 s each: 16 minutes
-    python -m tests.benchmarks.solvers burgers eikonal_disc --seconds 60 --width 64
+    python -m tests.benchmarks.solvers burgers eikonal_terrain --seconds 60 --width 64
     python -m tests.benchmarks.solvers --balance                    # Adam's ways to balance, on soft boundary conditions
 
 Solvers take turns of a tenth of their time in one process, so that whatever else the machine does meets all alike; what counts
-is processor time, starts included. Networks begin with the same weights, and each solver works in its own precision with its
+is processor time, starts included. First-order methods are told how many iterations that will be, from a short run before: their
+schedules come to an end. Networks begin with the same weights, and each solver works in its own precision with its
 own default points. The error is that of ``ps.validate`` for the fields of lowest measure; conditions are built in where
 ``ps.solve`` builds them in, unless ``--soft`` asks for rows.
 """
@@ -16,7 +17,8 @@ import platform
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +29,7 @@ from pinnsiren.equations import catalogue
 from pinnsiren.formulation import Formulation, formulate
 from pinnsiren.model import Model, groups
 from pinnsiren.solution import History, Status
+from pinnsiren.solvers.first_order import FirstOrder
 from pinnsiren.solvers.task import Best, Solver, Step, Task
 
 PROBLEMS = ("poisson_bump", "helmholtz_sine", "burgers", "allen_cahn")
@@ -94,6 +97,15 @@ def start(name: str, solver: Solver, *, width: int, layers: int, frequency: floa
     return Run(formulation, problem, solver.iterate(task))
 
 
+def paced(name: str, solver: Solver, seconds: float, **given: Any) -> Solver:
+    """A first-order solver with as many iterations as it makes in so many seconds, going by a tenth of them."""
+    if not isinstance(solver, FirstOrder):
+        return solver
+    trial = start(name, solver, **given)
+    trial.go_on(seconds / 10)
+    return replace(solver, iterations=max(1, round(trial.iterations * seconds / trial.used)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=PROBLEMS, help="problems of the catalogue")
@@ -114,8 +126,9 @@ def main() -> None:
           f"{given.width}, {given.seconds:.0f} s of processor time each; relative L2 error (iterations)\n")
     print("| problem | " + " | ".join(solvers) + " |\n|" + " --- |" * (len(solvers) + 1), flush=True)
     for name in given.names:
-        runs = [start(name, s, width=given.width, layers=given.layers, frequency=given.frequency,
-                      soft=given.soft or given.balance) for s in solvers.values()]
+        shape = {"width": given.width, "layers": given.layers, "frequency": given.frequency,
+                 "soft": given.soft or given.balance}
+        runs = [start(name, paced(name, s, given.seconds, **shape), **shape) for s in solvers.values()]
         for turn in range(1, TURNS + 1):
             for run in runs:
                 run.go_on(given.seconds * turn / TURNS)
