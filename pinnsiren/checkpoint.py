@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, cast
 
@@ -15,15 +16,16 @@ import torch
 from pinnsiren import solvers, storage
 from pinnsiren.ansatz import Ansatz
 from pinnsiren.errors import SolveError, StorageError
+from pinnsiren.formulation import formulate
 from pinnsiren.model import Model, set_parameters
 from pinnsiren.problem import Problem
 from pinnsiren.ranks import Ranks
-from pinnsiren.solution import History, model_of, networks_record
+from pinnsiren.solution import History, Modules, model_of, networks_record
 from pinnsiren.solvers.sequence import Sequence
 from pinnsiren.solvers.task import Best, Solver, Step
 from pinnsiren.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 Path = str | os.PathLike[str]
 
 
@@ -74,7 +76,7 @@ class Checkpoint:
     history: History
 
     @classmethod
-    def read(cls, path: Path, *, network: torch.nn.Module | None = None, solver: Solver | None = None) -> "Checkpoint":
+    def read(cls, path: Path, *, network: Modules | None = None, solver: Solver | None = None) -> "Checkpoint":
         """What a :class:`Keeper` wrote.
 
         Args:
@@ -96,9 +98,11 @@ class Checkpoint:
             told, networks, best = record["declared"], record["networks"], record["best"]
             dtypes = {k: None if told[k] is None else getattr(torch, told[k]) for k in ("dtype", "products")}
             declared = Declared(**{**told, "problem": record["problem"], "ansatz": record["ansatz"], "solver": used, **dtypes})
+            forms = formulate(record["problem"], record["ansatz"]).forms if isinstance(network, Mapping) else {}
+            model = partial(model_of, module=network, path=path, forms=forms)
             history = History(**{**record["history"], "phases": tuple(record["history"]["phases"])})
-            return cls(declared, record["state"], None if networks is None else model_of(networks, network, path),
-                       Best.of(best, None if best is None else model_of(best["networks"], network, path)), history)
+            return cls(declared, record["state"], None if networks is None else model(networks),
+                       Best.of(best, None if best is None else model(best["networks"])), history)
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             raise StorageError(f"{path} is no checkpoint of pinnsiren: {type(error).__name__} {error}.") from error
 

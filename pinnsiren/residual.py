@@ -225,6 +225,11 @@ class Residual:
         """The same residual with other factors on the constraints' weights."""
         return replace(self, emphasis=emphasis)
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """w of each constraint by name: its own, times the emphasis."""
+        return {c.name: c.weight * self.emphasis.get(c.name, 1.0) for s in self.samples for c, _ in s.group.components()}
+
     @cached_property
     def blocks(self) -> dict[str, slice]:
         """The rows of each constraint by name."""

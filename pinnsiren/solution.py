@@ -30,6 +30,7 @@ from pinnsiren.symbols import Field, Parameter, RangedParameter, Unknown
 from pinnsiren.version import __version__
 
 Array = NDArray[Any]
+Modules = torch.nn.Module | Mapping[Field, torch.nn.Module]  # the user's networks: one for all fields, or one for each
 CHUNK = 16384  # points evaluated at once: a hundred MB for a few thousand features
 
 Code = Literal["converged", "finished", "time", "stalled", "interrupted", "diverged", "failed"]
@@ -264,17 +265,28 @@ def networks_record(model: Model) -> list[dict[str, Any]]:
             for c in model.carriers for kind, arguments in [c.network.spec()]]
 
 
-def model_of(records: Sequence[Mapping[str, Any]], module: torch.nn.Module | None, path: str | os.PathLike[str]) -> Model:
+def model_of(records: Sequence[Mapping[str, Any]], module: Modules | None, path: str | os.PathLike[str],
+             forms: Mapping[sympy.Expr, sympy.Expr]) -> Model:
     """The model of such a record.
 
     Args:
-        module: the user's own, where one was used.
+        module: the user's own, where one was used, or one for each declared field.
         path: of the file, for the messages of errors.
+        forms: declared fields in those that networks carry, where these are others.
 
     Raises:
         StorageError: a network that is not known, or a module that is missing.
     """
-    return Model({tuple(n["fields"]): _network(n, module, path) for n in records})
+    return Model({tuple(n["fields"]): _network(n, _module(n["fields"], module, forms), path) for n in records})
+
+
+def _module(fields: Sequence[Field], given: Modules | None,
+            forms: Mapping[sympy.Expr, sympy.Expr]) -> torch.nn.Module | None:
+    """The user's module that carries some fields."""
+    if not isinstance(given, Mapping):
+        return given
+    carried = {f: {c for part in f.parts for c in forms.get(part, part).atoms(Field)} for f in given}
+    return next((given[f] for f, found in carried.items() if found & set(fields)), None)
 
 
 def _shown(field: Field) -> dict[str, sympy.Expr]:
@@ -285,13 +297,13 @@ def _shown(field: Field) -> dict[str, sympy.Expr]:
     return {f"Re {name}": sympy.re(field), f"|{name}|": sympy.Abs(field), f"arg {name}": sympy.arg(field)}
 
 
-def load(path: str | os.PathLike[str], network: torch.nn.Module | None = None) -> Solution:
+def load(path: str | os.PathLike[str], network: Modules | None = None) -> Solution:
     """The solution that :meth:`Solution.save` wrote.
 
     Args:
         path: the file.
-        network: the module, where the solution's network was one of the user's own: its parameters are read, its code
-            is not in the file.
+        network: the module, where the solution's network was one of the user's own, or one for each field as in ``solve``:
+            its parameters are read, its code is not in the file.
 
     Raises:
         StorageError: a file that is missing, truncated, foreign, or that names what is not known.
@@ -302,7 +314,7 @@ def load(path: str | os.PathLike[str], network: torch.nn.Module | None = None) -
     try:
         history = record["history"]
         return Solution(
-            record["problem"], model_of(record["networks"], network, path),
+            record["problem"], model_of(record["networks"], network, path, record.get("forms", {})),
             History(history["seconds"], history["loss"], history["measure"], history["residuals"], tuple(history["phases"])),
             Status(**record["status"]), record["seed"], record["settings"], record.get("forms", {}),
             {c: Estimate(*pair) for c, pair in record.get("unknowns", {}).items()}, record.get("fixed", {}))

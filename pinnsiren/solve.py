@@ -22,7 +22,7 @@ from pinnsiren.networks import ModuleNetwork, Network
 from pinnsiren.networks.constant import Constant
 from pinnsiren.problem import Problem
 from pinnsiren.ranks import ALONE, Ranks, Signals
-from pinnsiren.solution import Code, Estimate, History, Solution, Status, environment, require_fields
+from pinnsiren.solution import Code, Estimate, History, Modules, Solution, Status, environment, require_fields
 from pinnsiren.solvers.automatic import Automatic
 from pinnsiren.solvers.identification import identified
 from pinnsiren.solvers.resolution import unresolved
@@ -38,7 +38,7 @@ class ProblemWarning(UserWarning):
     """Something about a problem that will not stop a solve, and may spoil its result."""
 
 
-def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module] | None = None,
+def solve(problem: Problem, network: Modules | None = None,
           solver: Solver | None = None, *, ansatz: Ansatz | bool | None = None,
           points: int | Mapping[str, int] | None = None, seed: int = 0, device: str | torch.device | None = None,
           dtype: torch.dtype | Literal["mixed"] | None = None, max_time: float | None = None, target: float | None = None,
@@ -103,13 +103,14 @@ def solve(problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.M
     return _solution(task, formulation, keeper, watch, chosen=isinstance(solver, Automatic))
 
 
-def resume(path: Path, *, network: torch.nn.Module | None = None, solver: Solver | None = None,
+def resume(path: Path, *, network: Modules | None = None, solver: Solver | None = None,
            device: str | torch.device | None = None, max_time: float | None = None, progress: bool | None = None,
            checkpoint: Path | None = None, checkpoint_every: float = 60.0, ranks: Ranks | None = None) -> Solution:
     """Go on with a solve from its checkpoint, on as many processes as there are now.
 
     First-order methods and Gauss–Newton end with the same parameters as without the interruption: to the last bit on one
-    process of the same machine, to rounding on others. Solvers that search begin anew, with what was best until then kept.
+    process of the same machine, to rounding on others and where a long first-order run chose compiled kernels by their
+    time. Solvers that search begin anew, with what was best until then kept.
 
     Args:
         path: that ``solve(…, checkpoint=path)`` wrote. New checkpoints go there, too, unless ``checkpoint`` names another file.
@@ -345,7 +346,7 @@ def _has_fitting_features(problem: Problem) -> bool:
     return satisfies_itself(problem) or bool(singular_functions(problem))
 
 
-def _model(formulation: Formulation, problem: Problem, network: torch.nn.Module | Mapping[Field, torch.nn.Module],
+def _model(formulation: Formulation, problem: Problem, network: Modules,
            device: torch.device, dtype: torch.dtype) -> Model:
     """A copy of the user's networks as a model of the fields that are solved for; unknown scalars need none."""
     solved = formulation.problem

@@ -19,7 +19,7 @@ SOLVERS = {
     "Adam, causal": ps.Adam(iterations=40, rate=5e-3, points=200, causal=1.0),
     "Gauss–Newton": ps.GaussNewton(iterations=7, momentum=0.3),
     "Adam, balanced": ps.Adam(iterations=40, rate=5e-3, points=200, balance="self-adaptive"),
-    "Adam, balanced by gradients": ps.Adam(iterations=120, rate=5e-3, points=200, balance="gradient", every=100),
+    "Adam, balanced by gradients": ps.Adam(iterations=320, rate=5e-3, points=200, balance="gradient", every=100),
     "Gauss–Newton, points that stay": ps.GaussNewton(iterations=7, adaptive="r3"),
     "Gauss–Newton, fixed points": ps.GaussNewton(iterations=7, resample=False),
     "a sequence": ps.Sequence(ps.Adam(iterations=40, rate=5e-3, points=200), ps.GaussNewton(iterations=3)),
@@ -115,6 +115,29 @@ def test_modules_and_solvers_of_the_user_have_to_be_given_again(path, monkeypatc
     assert torch.equal(parameter_vector(rest.model), parameter_vector(whole.model))
     with pytest.raises(SolveError, match=r"checkpoint of Adam.*leave solver out"):
         ps.resume(path, network=module(), solver=ps.LBFGS())
+
+
+def test_modules_by_field_are_given_again_by_field(path, monkeypatch) -> None:
+    x = ps.coordinates("x")[0]
+    u, v = ps.Field("u", x), ps.Field("v", x)
+    line = ps.Interval(x, 0, 1)
+    problem = ps.Problem(ps.Equation(u.diff(x), v).on(line.interior), ps.Equation(v.diff(x), -u).on(line.interior))
+
+    def modules():
+        torch.manual_seed(0)
+        return {f: torch.nn.Sequential(torch.nn.Linear(1, n), torch.nn.Tanh(), torch.nn.Linear(n, 1))
+                for f, n in ((u, 5), (v, 7))}
+
+    solver = ps.Adam(iterations=40, points=50)
+    whole = ps.solve(problem, modules(), solver, progress=False)
+    interrupted(path, solver, monkeypatch, after=2, problem=problem, network=modules())
+    rest = ps.resume(path, network=modules(), progress=False)
+    assert torch.equal(parameter_vector(rest.model), parameter_vector(whole.model))
+    rest.save(path.with_name("solution.h5"))
+    loaded = ps.load(path.with_name("solution.h5"), network=dict(reversed(modules().items())))
+    assert torch.equal(parameter_vector(loaded.model), parameter_vector(rest.model))
+    with pytest.raises(StorageError, match="give it again"):
+        ps.resume(path, network={u: modules()[u]})
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_solve(path, monkeypatch) -> None:

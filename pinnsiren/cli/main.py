@@ -93,8 +93,8 @@ def _run(given: argparse.Namespace) -> int:
             if given.resume is not None:
                 _require_nothing_else(given)
                 return commands.resume_solve(given.resume, given.out, running)
-            return commands.solve_problem(given.problem, given.settings or [], given.out, seed=given.seed or 0, dtype=given.dtype,
-                                          target=given.target, running=running)
+            return commands.solve_problem(given.problem, given.settings or [], given.out, seed=given.seed or 0,
+                                          dtype=given.dtype, target=given.target, running=running)
         case "validate":
             return commands.validate_folder(given.folder)
         case _:

@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from pinnsiren.domains.box import Box
 from pinnsiren.domains.csg import Difference, Intersection, Union
@@ -40,6 +41,7 @@ class Sector:
         return abs(self.opening - math.pi) <= 100 * SAME
 
 
+@lru_cache(maxsize=16)
 def sectors_of(domain: Domain) -> tuple[Sector, ...]:
     """The sectors that a domain of the plane fills at the ends and crossings of its primitives' straight edges.
 
@@ -74,20 +76,25 @@ def reentry(domain: Domain, sector: Sector) -> float:
     return float(distances[inside.argmax()]) if inside.any() else math.inf
 
 
-def _meetings(edges: Array, tolerance: float) -> list[Array]:
-    """The ends of edges, and the places where two of them cross; each once."""
-    places = [*edges.reshape(-1, 2)]
-    for (a, b), (c, d) in combinations(edges, 2):
-        matrix = np.stack([b - a, c - d], axis=1)
-        if abs(np.linalg.det(matrix)) > SAME * np.linalg.norm(b - a) * np.linalg.norm(d - c):
-            s, t = np.linalg.solve(matrix, c - a)
-            if 0 < s < 1 and 0 < t < 1:
-                places.append(a + s * (b - a))
-    kept: list[Array] = []
-    for p in places:
-        if not any(np.linalg.norm(p - q) <= tolerance for q in kept):
-            kept.append(p)
-    return kept
+def _meetings(edges: Array, tolerance: float) -> Array:
+    """The ends of edges, and the places where two of them cross; each once, (n, 2)."""
+    start, along = edges[:, 0], edges[:, 1] - edges[:, 0]
+    lengths = np.linalg.norm(along, axis=1)
+    places = [edges.reshape(-1, 2)]
+    for i in range(len(edges) - 1):
+        a, d, others = start[i], along[i], slice(i + 1, None)
+        turn = _cross(d, along[others])
+        crossing = np.abs(turn) > SAME * lengths[i] * lengths[others]
+        apart, turn = (start[others] - a)[crossing], turn[crossing]
+        s, t = _cross(apart, along[others][crossing]) / turn, _cross(apart, d) / turn
+        places.append(a + s[(s > 0) & (s < 1) & (t > 0) & (t < 1), None] * d)
+    found = np.concatenate(places)
+    again = cKDTree(found).query_pairs(tolerance, output_type="ndarray")
+    return np.delete(found, again[:, 1], axis=0)
+
+
+def _cross(a: Array, b: Array) -> Array:
+    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
 
 
 def _around(domain: Domain, place: Array, edges: Array) -> list[Sector]:

@@ -29,7 +29,7 @@ from pinnsiren.networks.network import LinearOutput, Trace
 Spec = tuple[str, dict[str, Any]]
 Derivative = dict[int, tuple[Tensor, Tensor]]  # by power beyond a: the coefficients of ζ^(a + k) log ζ and of ζ^(a + k)
 
-AT_VERTEX = 1e-100  # |z| that stands for 0, where log z is not defined: powers above 0 vanish there all the same
+POLE = 1 / 3  # power of the least number: |z| that stands for 0, where log z is not defined, and of which z⁻³ is a number
 
 
 class CornerFunction(NamedTuple):
@@ -180,7 +180,8 @@ class _Values:
         self._frames = frames
         away = points[:, None, :] - frames.vertex
         z = (away * frames.along).sum(dim=2)
-        self._z = torch.where(z.abs() < AT_VERTEX, torch.full_like(z, AT_VERTEX), z)
+        vertex = torch.finfo(points.dtype).tiny ** POLE
+        self._z = torch.where(z.abs() < vertex, torch.full_like(z, vertex), z)
         self._zeta = self._z / (1 - frames.q * self._z)
         self._log = torch.log(self._zeta)
         self._power = torch.exp(frames.power * self._log)

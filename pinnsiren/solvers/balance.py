@@ -85,10 +85,10 @@ def require_balance(kind: str | None, batch: int | None, solver: str) -> None:
 
 @dataclass
 class ByConstraint(Balance):
-    """One weight for each constraint, inverse to a size of it: λ_m = mean_k s_k / s_m.
+    """One weight for each constraint, inverse to a size of it: λ_m = mean_k s_k / s_m. The problem's weights stay beside it.
 
     Args:
-        sizes: s_m by name, each ≥ 0, at a residual's points in an iteration.
+        sizes: w_m s_m by name, each ≥ 0, at a residual's points in an iteration, w_m being the problem's weight.
         weights: λ_m, a running mean of the updates.
     """
 
@@ -97,7 +97,8 @@ class ByConstraint(Balance):
 
     def factors(self, residual: Residual, r: Tensor, iteration: int) -> Tensor:
         if iteration % EVERY == 0:
-            self._update(self.sizes(residual, iteration))
+            weights = residual.weights
+            self._update({name: size / weights[name] for name, size in self.sizes(residual, iteration).items()})
         factors = torch.empty_like(r, requires_grad=False)
         for name, block in residual.blocks.items():
             factors[block] = self.weights[name] ** 0.5

@@ -15,7 +15,7 @@ from torch import Tensor
 from pinnsiren.errors import SolveError
 from pinnsiren.solvers.linearised import BYTES, SHARE, Linearised
 
-SQUARES = 2  # of the smaller side that Cholesky's steps hold: the matrix and its factor
+SQUARES = 3  # of the smaller side that Cholesky's steps hold: the matrix, it with the damping, and its factor
 TRIANGLES = 6  # that orthogonal ones do: the triangle, rows to be added to it, their factorisation, and that of a step
 
 Map = Callable[[Tensor], Tensor]
@@ -57,7 +57,7 @@ def damped_steps(system: Linearised, target: Tensor, *, precise: bool, memory_li
         target: s, (R,).
         precise: by orthogonal factorisations, in full precision; otherwise by the normal equations and Cholesky's, several
             times cheaper, whose steps along singular values below 1e-8 of the largest are lost. Where J does not fit and has
-            fewer rows than columns, it is always the latter.
+            fewer rows than columns, or triangles do not fit, it is always the latter.
         memory_limit: bytes.
 
     Raises:
@@ -65,8 +65,10 @@ def damped_steps(system: Linearised, target: Tensor, *, precise: bool, memory_li
     """
     rows, columns = system.shape
     tall = rows >= columns
+    whole = system.held is not None and system.ranks.size == 1
+    precise = precise and (whole or (tall and columns <= fitting(memory_limit, TRIANGLES)))
     if system.ranks.size > 1:
-        return _of_all_ranks(system, target, precise=precise and tall, memory_limit=memory_limit)
+        return _of_all_ranks(system, target, precise=precise, memory_limit=memory_limit)
     if system.held is not None:
         shifted = target.to(system.held)
         if precise:
@@ -74,7 +76,7 @@ def damped_steps(system: Linearised, target: Tensor, *, precise: bool, memory_li
         if tall:
             return NormalEquations.of(system.held.T @ system.held, system.held.T @ shifted, system.adjoint)
         return Kernel.of(system.held @ system.held.T, shifted, system.adjoint)
-    if min(rows, columns) > fitting(memory_limit, TRIANGLES if precise and tall else SQUARES):
+    if min(rows, columns) > fitting(memory_limit, SQUARES):
         from pinnsiren.solvers.sketch import sketched  # it reduces what it sketched by this function
         return sketched(system, target, memory_limit)
     if not tall:
@@ -87,7 +89,7 @@ def damped_steps(system: Linearised, target: Tensor, *, precise: bool, memory_li
 def _of_all_ranks(system: Linearised, target: Tensor, *, precise: bool, memory_limit: float) -> DampedSteps:
     """From the rows of all ranks: the sum of their JᵀJ, or one triangle of theirs."""
     ranks, columns = system.ranks, system.shape[1]
-    if columns > fitting(memory_limit, TRIANGLES if precise else SQUARES):
+    if columns > fitting(memory_limit, SQUARES):
         raise SolveError(f"on {ranks.size} processes Gauss–Newton needs {columns} × {columns} numbers, which do not fit into "
                          f"memory_limit={memory_limit:.1e} bytes. Allow more, take Adam, or solve in one process.")
     if precise:

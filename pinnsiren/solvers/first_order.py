@@ -61,7 +61,9 @@ class FirstOrder(Solver):
         if self.schedule not in get_args(Schedule):
             raise SolveError(f"schedule={self.schedule!r} is not known; choose one of {', '.join(get_args(Schedule))}.")
         if self.iterations < 1 or self.every < 1 or not self.rate_for(1.0) > 0 or (self.batch is not None and self.batch < 1):
-            raise SolveError(f"{self} has a number that is not positive.")
+            raise SolveError(f"{self} has a number that is not positive; iterations, every and batch count from 1.")
+        if self.clip is not None and not self.clip > 0:
+            raise SolveError(f"{type(self).__name__}(clip={self.clip}): give a norm > 0, or None.")
 
     @property
     def pace(self) -> float:
@@ -92,14 +94,17 @@ class FirstOrder(Solver):
         batches, objective = Batches(pool, self.batch, generator, task.ranks), WeightedLoss(self.causal, balance)
         recorded = Recorded(batches, task.device) if balance is None and task.ranks.size == 1 else None
         stepping = Stepping(model, memory_limit=task.memory_limit, steps=self.iterations + 1,
-                            seconds_left=lambda: task.seconds_left, recorded=recorded)
+                            seconds_left=lambda: task.seconds_left, recorded=recorded,
+                            rivals=None if task.ranks.size == 1 else ())
         for iteration in range(kept.restored(task.state), self.iterations + 1):
-            drawn, weights = generator.get_state(), kept.weights()  # before the batch, which who goes on from here draws again
+            reports = iteration % self.every == 0 or iteration == self.iterations
+            drawn = generator.get_state()  # before the batch, which who goes on from here draws again
+            weights = kept.weights() if reports else None  # likewise before they change
             batches.draw()
             residual, objective.iteration = batches.residual, iteration
             optimiser.zero_grad(set_to_none=True)
             r, _ = stepping(residual, objective)
-            if iteration % self.every == 0 or iteration == self.iterations:
+            if reports:
                 felt = r if self.causal is None else r * causal_factors(residual, r, self.causal)
                 measure, value = (residual.half_square(v) for v in (felt, r))
                 yield Step(model, measure, value, residual.root_mean_squares(r), name, stepping.take_note(), iteration,

@@ -51,7 +51,7 @@ class GaussNewton(Solver):
         adaptive: how new points follow the residual: "rad" draws half of them with its density (:func:`concentrated`), "r3"
             keeps those where it is large (:func:`retained`), None spreads them evenly.
         momentum: μ in p(λ) = argmin ‖J p + r‖² + λ ‖p − μ p_before‖², from 0 to 1; pays where rows are few.
-        accelerate: let steps bend with the residual's second derivative along them (geodesic acceleration).
+        accelerate: let steps bend with the residual's second derivative along them (geodesic acceleration); in the norm "l2".
         causal: ε of :func:`causal_factors`, or None for equal weights at all times.
         hold_out: keep a fifth of every data set to measure by; False fits all data and measures by the same.
 
@@ -90,21 +90,21 @@ class GaussNewton(Solver):
         kept = task.state or _start(residual)  # scales are those of the features at the start
         scales, residual = kept["scales"], residual.weighted(kept["emphasis"])
         if kept["points"] is not None:
-            residual = residual.placed([dict(zip(s.columns, tensors(c), strict=True))
+            residual = residual.placed([{k: tensors(v).to(model.reference) for k, v in zip(s.columns, c, strict=True)}
                                         for s, c in zip(residual.samples, kept["points"], strict=True)])
         held_out = task.residual(model, max(64, points // 2), seed=12, part="held out" if self.hold_out else "all",
                                  shared=True)
         progress = _Progress(self.patience, list(kept["lowest"]), list(kept["furthest"]))
         search = _Search(self, model, task.memory_limit, task.products)
         search.restore(kept)
-        for iteration in range(kept["iteration"], self.iterations):
+        for iteration in range(kept["iteration"], self.iterations + 1):
             estimate, loss, residuals = judge(held_out, scales, task.effects, waves=task.waves, noise_counts=task.data_decide)
             state = {**kept, "iteration": iteration, "points": self._kept_points(residual), "lowest": list(progress.lowest),
                      "furthest": list(progress.furthest)}
             yield Step(model, estimate, loss, residuals, "Gauss–Newton",
                        snapshot=Snapshot(self, partial(search.state, state)))
             progress.take(estimate, search.reach)
-            if estimate <= task.target or progress.has_stalled:
+            if estimate <= task.target or progress.has_stalled or iteration == self.iterations:
                 return
             if self.resample:
                 residual = redraw(self.adaptive)(residual, task.seed + 100 + iteration)
@@ -185,13 +185,15 @@ class _Search:
         target = system.r + system.forward(drift) if bool(drift.any()) else system.r
         before = residual.half_square(system.r)
         drifted = before - residual.half_square(target)
+        squares = all(c.norm == "l2" for s in residual.samples for c in s.group.constraints)  # others' weights follow r
+        bends = self.solver.accelerate and squares and self.reach > FELT
         steps = damped_steps(system, target, precise=estimate < PRECISE, memory_limit=self.memory_limit)
         for decade in range(self.decade, DECADES + 1):
             found = steps.step(steps.size * 10.0 ** (decade - DECADES))
             if not ranks.every(found is not None) or found is None:
                 continue
             p = ranks.same(found.step.to(drift)) + drift
-            if self.solver.accelerate and self.reach > FELT:
+            if bends:
                 p = p + ranks.same(self._bend(system, residual, found, p=p, factors=factors))
             set_parameters(self.model, system.theta + p)
             reduction = before - residual.half_square(self._rows(residual, factors))

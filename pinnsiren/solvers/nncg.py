@@ -10,7 +10,7 @@ from torch import Tensor
 from pinnsiren.errors import SolveError
 from pinnsiren.model import parameter_vector, set_parameters
 from pinnsiren.residual import Residual
-from pinnsiren.solvers.adaptive import concentrated
+from pinnsiren.solvers.adaptive import Adaptive, redraw, require_adaptive
 from pinnsiren.solvers.conjugate_gradients import conjugate_gradients
 from pinnsiren.solvers.loss import loss_step
 from pinnsiren.solvers.task import Solver, Step, Task
@@ -41,7 +41,7 @@ class NNCG(Solver):
         products: conjugate-gradient iterations a step, at most.
         tolerance: of ‖Jᵀ(r + J p) + μ p‖ in the preconditioner's norm, against its value at p = 0.
         damping: the first μ, in units of the largest eigenvalue of JᵀJ.
-        adaptive: let half of the points follow the residual (see :func:`concentrated`).
+        adaptive: how new points follow the residual, as in :class:`~pinnsiren.solvers.gauss_newton.GaussNewton`.
 
     Raises:
         SolveError: a number out of its range; an equation in another norm than "l2", whose weights would follow the
@@ -58,9 +58,10 @@ class NNCG(Solver):
     products: int = 100
     tolerance: float = 1e-2
     damping: float = 1e-4
-    adaptive: bool = True
+    adaptive: Adaptive | None = "rad"
 
     def __post_init__(self) -> None:
+        require_adaptive(self.adaptive, "NNCG")
         if min(self.iterations, self.points, self.rank, self.refresh, self.products) < 1:
             raise SolveError(f"{self} has a number below 1; iterations, points, rank, refresh and products count from 1.")
         if not 0 < self.tolerance < 1 or not self.damping > 0:
@@ -78,13 +79,12 @@ class NNCG(Solver):
             if iteration == self.iterations:
                 return
             if iteration:
-                residual = concentrated(residual, task.seed + 300 + iteration) if self.adaptive else residual.resampled(
-                    task.seed + 300 + iteration)
+                residual = redraw(self.adaptive)(residual, task.seed + 300 + iteration)
             products = Products(residual)
             if sketch is None or iteration % self.refresh == 0:
                 sketch = Nystrom.of(products, min(self.rank, len(products.theta)), generator)
             change = self._advance(products, sketch, damping * sketch.largest)
-            failures = failures + 1 if change > 1 else 0
+            failures = failures + 1 if change == TIGHTEN else 0
             damping = max(LEAST, damping * change)
             if failures == FAILURES:
                 return

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import sympy
 
 from pinnsiren.domains.corners import NEAR, Sector, edges_of, reentry, sectors_of
 from pinnsiren.domains.domain import Domain
@@ -18,9 +19,10 @@ from pinnsiren.equation import Constraint
 from pinnsiren.model import groups
 from pinnsiren.networks.corners import CornerFunction
 from pinnsiren.networks.network import Mirror
-from pinnsiren.partials import linearise, partials
+from pinnsiren.partials import Partial, linearise, partials
 from pinnsiren.problem import Problem
 from pinnsiren.sampling import Array
+from pinnsiren.symbols import Parameter
 
 DEGREE = 9.0  # of the functions, a + b: what is left is as smooth as r^9, and sines follow it
 SLOW_DEGREE = 6.0  # where there are lower orders or variable coefficients: many more functions for each degree
@@ -56,10 +58,17 @@ def singular_functions(problem: Problem, mirrors: Sequence[Mirror] = ()) -> tupl
     return tuple(chosen[:MOST])
 
 
+def _slopes(residual: sympy.Expr) -> dict[Partial, sympy.Expr]:
+    """What each partial is multiplied by, constant parameters at their values."""
+    slopes = linearise(residual)
+    values = {k: sympy.Float(k.value) for a in slopes.values() for k in a.atoms(Parameter)}
+    return {p: a.xreplace(values) for p, a in slopes.items()}
+
+
 def _is_laplacian(constraint: Constraint) -> bool:
     """Whether second derivatives enter each residual as a (∂_x² + ∂_y²) of fields, and none of higher order."""
     for residual in constraint.residuals:
-        slopes = linearise(residual)
+        slopes = _slopes(residual)
         if any(p.order > 2 for p in slopes) or not any(p.order == 2 for p in slopes):
             return False
         for field in {p.field for p in slopes}:
@@ -72,7 +81,7 @@ def _is_laplacian(constraint: Constraint) -> bool:
 
 def _has_no_lower_orders(constraint: Constraint) -> bool:
     """Whether each residual is a number times the Laplacian, but for its source."""
-    return all(p.order == 2 and not a.free_symbols for r in constraint.residuals for p, a in linearise(r).items())
+    return all(p.order == 2 and not a.free_symbols for r in constraint.residuals for p, a in _slopes(r).items())
 
 
 def _corners(problem: Problem, domain: Domain) -> Iterator[tuple[Sector, tuple[Kinds, Kinds]]]:

@@ -87,6 +87,7 @@ class TimeSlabs(Solver):
     def _adaptive(self, task: Task, evolution: Evolution) -> Iterator[Step]:
         whole = evolution.upper - evolution.lower
         goal = task.target if task.asked else max(task.target, GOOD_ENOUGH * task.problem.tolerance)
+        floor = 0.0 if task.asked else task.target
         done: list[Piece] = []
         lower, length = evolution.lower, whole / 2
         while lower < evolution.upper:
@@ -94,7 +95,7 @@ class TimeSlabs(Solver):
             upper = evolution.upper if evolution.upper - upper < 1e-9 * whole else upper
             enough = goal * (upper - lower) / whole
             best = Best()
-            for step in self._slab(task, evolution, done, (lower, upper), max(task.target, STRICT * enough)):
+            for step in self._slab(task, evolution, done, (lower, upper), max(floor, STRICT * enough)):
                 best.update(step)
             model = best.restore()
             if best.step is None or model is None:

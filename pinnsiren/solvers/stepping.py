@@ -120,12 +120,13 @@ class Stepping:
         if self._rivals and len(self._times[self._engines[0].name]) == TIMED:
             self._admit(residual, objective)
         engine = min(self._engines, key=lambda e: len(self._times[e.name]))
-        start = self._now()
+        timed = bool(self._rivals) or len(self._engines) > 1
+        start = self._now() if timed else 0.0
         found = engine(residual, objective)
         self._left -= 1
         if self._warm:
             self._warm -= 1
-        elif self._rivals or len(self._engines) > 1:
+        elif timed:
             self._times[engine.name].append(self._now() - start)
             self._decide()
         return found

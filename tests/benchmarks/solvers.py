@@ -5,8 +5,8 @@
     python -m tests.benchmarks.solvers --balance                    # Adam's ways to balance, on soft boundary conditions
 
 Solvers take turns of a tenth of their time in one process, so that whatever else the machine does meets all alike; what counts
-is processor time, starts included. First-order methods are told how many iterations that will be, from a short run before: their
-schedules come to an end. Networks begin with the same weights, and each solver works in its own precision with its
+is processor time, starts included. First-order methods are told how many iterations that will be, from a short run before, so
+their schedules come to an end. Networks begin with the same weights, and each solver works in its own precision with its
 own default points. The error is that of ``ps.validate`` for the fields of lowest measure; conditions are built in where
 ``ps.solve`` builds them in, unless ``--soft`` asks for rows.
 """

@@ -49,6 +49,14 @@ def test_traces_of_the_tangent_kernel_are_made_equal() -> None:
         jacobian[found.blocks[found.order[1]]].square().sum())
 
 
+@pytest.mark.parametrize("kind", ["gradient", "ntk", "self-adaptive"])
+def test_the_problems_own_weights_stay_beside_the_balance(kind) -> None:
+    found = residual()
+    heavy = found.weighted({found.order[0]: 100.0})
+    factors, others = (balance_for(kind, 0, ALONE).factors(r, r().detach(), 0) for r in (found, heavy))
+    torch.testing.assert_close(others, factors, rtol=1e-6, atol=0)
+
+
 def test_constraint_weights_remember() -> None:
     found = residual()
     r = found().detach()

@@ -84,6 +84,8 @@ def test_broyden_reports_points_that_stay_and_leaves_its_best_fields() -> None:
     (lambda: ps.solve(PROBLEM, network(), ps.SSBroyden(points=50), memory_limit=1e5), "inverse Hessian of 337 parameters"),
     (lambda: ps.solve(PROBLEM, solver=ps.SSBroyden()), "needs a network"),
     (lambda: ps.NNCG(rank=0), "below 1"),
+    (lambda: ps.NNCG(adaptive="even"), "rad, r3"),
+    (lambda: ps.Adam(clip=-1.0), "give a norm > 0"),
     (lambda: ps.NNCG(tolerance=1.0), "between 0 and 1"),
     (lambda: ps.SOAP(refresh=0), "whole numbers >= 1"),
     (lambda: ps.Muon(momentum=1.0), "from 0 to below 1"),

@@ -31,6 +31,13 @@ def test_powers_follow_the_opening() -> None:
     assert laws(problem, (1, 1)) == [(2.0, 0, True), (4.0, 0, True), (6.0, 0, True), (8.0, 0, True)]
 
 
+def test_a_constant_parameter_is_a_number() -> None:
+    k = ps.Parameter("k", 2)
+    assert singular_functions(dirichlet(SQUARE, k * ps.laplacian(u) + 1)) == singular_functions(
+        dirichlet(SQUARE, 2 * ps.laplacian(u) + 1))
+    assert singular_functions(dirichlet(SQUARE, k * u.diff(x, 2) + 2 * u.diff(y, 2) + 1))
+
+
 def test_conditions_of_two_kinds_halve_the_power() -> None:
     conditions = ps.Equation(u, 0).on(SQUARE.face(x, -1)), ps.Equation(u.diff(y), 0).on(SQUARE.face(y, -1))
     problem = ps.Problem(ps.Equation(ps.laplacian(u), 1).on(SQUARE.interior), *conditions)

@@ -74,13 +74,14 @@ def _description(kind: str, scheme: str) -> str:
 def _solved(problem: ps.Problem, kind: str, scheme: str, *, cells: int) -> Predict:
     if kind == "stationary":
         bounds = bounds_of(problem)
-        return _stationary(problem, spectral_grid(bounds, cells) if scheme == "spectral"
-                           else uniform_grid(bounds, cells, ORDER[kind] if scheme == "high" else 2))
+        return on_grid(problem, spectral_grid(bounds, cells) if scheme == "spectral"
+                       else uniform_grid(bounds, cells, ORDER[kind] if scheme == "high" else 2))
     history = _history(evolution_form(problem.real), kind, scheme, cells=cells)
     return lambda points: history(0, Points(problem.coordinates, points))
 
 
-def _stationary(problem: ps.Problem, grid: TensorGrid) -> Predict:
+def on_grid(problem: ps.Problem, grid: TensorGrid) -> Predict:
+    """The solution on a grid, of a problem without time."""
     real = problem.real
     solution = solve_system(discretise(real, row_equations(real), grid), ())
     return lambda points: grid.interpolate(solution.values[0], points)
