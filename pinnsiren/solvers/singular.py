@@ -72,9 +72,9 @@ def _is_laplacian(constraint: Constraint) -> bool:
         if any(p.order > 2 for p in slopes) or not any(p.order == 2 for p in slopes):
             return False
         for field in {p.field for p in slopes}:
-            xx, xy, yy = (next((a for p, a in slopes.items() if p.field == field and p.orders == orders), 0)
+            xx, xy, yy = (next((a for p, a in slopes.items() if p.field == field and p.orders == orders), sympy.S.Zero)
                           for orders in ((2, 0), (1, 1), (0, 2)))
-            if xx != yy or xy != 0:
+            if not ((xx - yy).is_zero and xy.is_zero):  # sympy's 2 and 2.0 are not equal
                 return False
     return True
 
