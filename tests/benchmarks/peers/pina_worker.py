@@ -15,9 +15,9 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any, ClassVar
 
-import pina
 import torch
 from lightning.pytorch import seed_everything
 from lightning.pytorch.callbacks import Callback
@@ -89,7 +89,7 @@ def main() -> None:
     if settings.adam < 1:
         torch.set_default_dtype(torch.float64)
     watch = Watch(request, talk)
-    announce(talk, settings.source, f"PINA {pina.__version__}, torch {torch.__version__}")
+    announce(talk, settings.source, f"PINA {version('pina-mathlab')}, torch {torch.__version__}")
     train(solver_of(request.problem, settings), settings, watch)
 
 
