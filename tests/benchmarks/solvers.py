@@ -98,12 +98,15 @@ def start(name: str, solver: Solver, *, width: int, layers: int, frequency: floa
 
 
 def paced(name: str, solver: Solver, seconds: float, **given: Any) -> Solver:
-    """A first-order solver with as many iterations as it makes in so many seconds, going by a tenth of them."""
+    """A first-order solver with as many iterations as it makes in so many seconds, going by a tenth of them after its start."""
     if not isinstance(solver, FirstOrder):
         return solver
     trial = start(name, solver, **given)
-    trial.go_on(seconds / 10)
-    return replace(solver, iterations=max(1, round(trial.iterations * seconds / trial.used)))
+    trial.go_on(1e-9)
+    begun, first = trial.used, trial.iterations
+    trial.go_on(begun + seconds / 10)
+    pace = (trial.iterations - first) / (trial.used - begun)
+    return replace(solver, iterations=max(1, round(pace * (seconds - begun))))
 
 
 def main() -> None:
