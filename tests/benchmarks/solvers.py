@@ -42,6 +42,7 @@ SOLVERS: Mapping[str, Solver] = {
 BALANCES: Mapping[str, Solver] = {
     str(kind): ps.SOAP(iterations=10**6, points=1024, balance=kind) for kind in (None, "gradient", "ntk", "self-adaptive")}
 TURNS = 10
+TRIAL = 5000  # iterations, more than fit into a tenth of the time, and too few for compilers to be tried
 
 
 @dataclass
@@ -101,7 +102,7 @@ def paced(name: str, solver: Solver, seconds: float, **given: Any) -> Solver:
     """A first-order solver with as many iterations as it makes in so many seconds, going by a tenth of them after its start."""
     if not isinstance(solver, FirstOrder):
         return solver
-    trial = start(name, solver, **given)
+    trial = start(name, replace(solver, iterations=TRIAL), **given)
     trial.go_on(1e-9)
     begun, first = trial.used, trial.iterations
     trial.go_on(begun + seconds / 10)
