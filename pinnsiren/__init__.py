@@ -1,6 +1,7 @@
 """pinnsiren: write a boundary-value problem as on paper, get a neural field that satisfies it, and how far to trust it."""
 
 from pinnsiren.ansatz import Ansatz
+from pinnsiren.diagnosis import Diagnosis, diagnose
 from pinnsiren.domains import Ball, Box, Disc, Domain, Interval, Mesh, PointSet, Polygon
 from pinnsiren.domains.implicit import Region
 from pinnsiren.equation import Constraint, Equation
@@ -69,11 +70,12 @@ from pinnsiren.version import __version__
 
 __all__ = [
     "LBFGS", "MLP", "NNCG", "PML", "SOAP", "Adam", "Ansatz", "Automatic", "Ball", "Box", "Chebyshev", "Constraint",
-    "Continuation", "Curriculum", "Data", "DataError", "Disc", "Domain", "DomainError", "Equation", "EquationError",
-    "Estimate", "Exact", "FastSweeping", "Field", "FiniteDifference", "FiniteElements", "Fourier", "GaussNewton", "Gridded",
-    "History", "Interval", "Leapfrog", "LeastSquares", "MatrixFree", "Mesh", "MethodOfLines", "ModuleNetwork", "Muon",
-    "Network", "Normal", "Parameter", "PinnsirenError", "PointSet", "Polygon", "Problem", "ProblemError", "ProblemWarning",
-    "RankError", "Ranks", "Reference", "ReferenceError", "Region", "Report", "SSBroyden", "Sequence", "Siren", "Solution",
-    "SolveError", "Solver", "Status", "StorageError", "Tabulated", "TimeSlabs", "Unknown", "Windows", "__version__",
-    "coordinates", "div", "grad", "laplacian", "load", "normal_derivative", "resume", "solve", "time", "validate",
+    "Continuation", "Curriculum", "Data", "DataError", "Diagnosis", "Disc", "Domain", "DomainError", "Equation",
+    "EquationError", "Estimate", "Exact", "FastSweeping", "Field", "FiniteDifference", "FiniteElements", "Fourier",
+    "GaussNewton", "Gridded", "History", "Interval", "Leapfrog", "LeastSquares", "MatrixFree", "Mesh", "MethodOfLines",
+    "ModuleNetwork", "Muon", "Network", "Normal", "Parameter", "PinnsirenError", "PointSet", "Polygon", "Problem",
+    "ProblemError", "ProblemWarning", "RankError", "Ranks", "Reference", "ReferenceError", "Region", "Report", "SSBroyden",
+    "Sequence", "Siren", "Solution", "SolveError", "Solver", "Status", "StorageError", "Tabulated", "TimeSlabs", "Unknown",
+    "Windows", "__version__", "coordinates", "diagnose", "div", "grad", "laplacian", "load", "normal_derivative", "resume",
+    "solve", "time", "validate",
 ]

@@ -101,7 +101,7 @@ def test_softplus_stays_finite_and_exact_far_out():
 
 
 def test_an_unknown_activation_names_the_known():
-    with pytest.raises(SolveError, match="choose one of identity, relu, sine"):
+    with pytest.raises(SolveError, match="choose one of finer, identity, relu, sine"):
         activation_named("gelu")
 
 

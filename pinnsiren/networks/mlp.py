@@ -21,7 +21,7 @@ class MLP(FeedForward):
         inputs, outputs: numbers of coordinates and of fields.
         width: neurons a layer.
         layers: number of hidden layers.
-        activation: identity, relu, sine, softplus or tanh.
+        activation: finer, identity, relu, sine, softplus or tanh.
         box: bounds (d, 2); coordinates are scaled so that it becomes [−1, 1]^d. None leaves them as they are.
         periodic: coordinates along which the field repeats itself when x̂ ∈ [−1, 1] does, one truth value for each; there
             the first layer sees (cos πx̂, sin πx̂). None for none.
