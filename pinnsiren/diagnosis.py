@@ -10,7 +10,6 @@ g = 2 has the fixed point s = 0.797 (standard deviation 0.893) without biases, a
 layer; g = 1 has s → 0 and gradients that keep their size.
 """
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,16 +19,15 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy import fft, stats
+from scipy import stats
 from torch import Tensor
 
 from pinnsiren.activations import Sine
 from pinnsiren.errors import SolveError
-from pinnsiren.jets import Channels
 from pinnsiren.networks import Siren
 from pinnsiren.networks.feedforward import FeedForward
-from pinnsiren.networks.layers import embedded
 from pinnsiren.networks.siren import GAINS
+from pinnsiren.networks.spectrum import held, on_the_cpu, passed, spectra
 from pinnsiren.problem import Problem
 from pinnsiren.solvers.bands import length_scales
 
@@ -37,8 +35,6 @@ Array = NDArray[np.float64]
 
 POINTS = 4096
 PAIRS = 200_000  # of a point and a neuron that distributions are taken from: a distance to a law is then good to 0.003
-LINES, ALONG = 16, 1024  # along each coordinate, and points on each, for spectra
-HELD = 0.95  # of the spectrum's energy, within the band
 TWICE = 2.0  # a root-mean-square frequency times this is about where 95 % of the energy has been
 STEPS, CLOSE = 8, 0.1  # on the way to a first layer's frequency; a logarithm that is near enough
 TOO_NARROW, TOO_WIDE = 0.5, 8.0  # of the network's band against what is needed
@@ -153,7 +149,7 @@ def diagnose(network: FeedForward, need: Problem | Sequence[float] | Any = None,
     if not isinstance(network, FeedForward):
         raise SolveError(f"{type(network).__name__} has no layers to look at; give a Siren, MLP or Fourier.")
     needed = _needed(need, network.inputs)
-    twin = _double(network)
+    twin = on_the_cpu(network)
     layers = _layers(twin, points, seed)
     omega0 = None
     if needed is not None and isinstance(network, Siren):
@@ -186,7 +182,7 @@ def _factor(network: FeedForward, needed: Sequence[float], seed: int) -> float:
     """
     factor = 1.0
     for _ in range(STEPS):
-        bands = [_band(along[-1]) for along in _spectra(network, seed)]
+        bands = [held(along[-1]) for along in spectra(network, seed)]
         change = max((n / b for n, b in zip(needed, bands, strict=True) if n > 0 and b > 0), default=1.0)
         if abs(math.log(change)) < CLOSE:
             break
@@ -196,15 +192,10 @@ def _factor(network: FeedForward, needed: Sequence[float], seed: int) -> float:
     return factor
 
 
-def _double(network: FeedForward) -> FeedForward:
-    """A copy in float64 on the CPU, for which nobody wants gradients."""
-    return copy.deepcopy(network).to(device="cpu", dtype=torch.float64).requires_grad_(False)
-
-
 def _layers(network: FeedForward, count: int, seed: int) -> tuple[LayerReport, ...]:
     generator = torch.Generator().manual_seed(seed)
-    values = _forward(network, 2 * torch.rand(count, network.inputs, dtype=torch.float64, generator=generator) - 1)
-    gradients, spectra = _gradients(network, values), _spectra(network, seed)
+    values = passed(network, 2 * torch.rand(count, network.inputs, dtype=torch.float64, generator=generator) - 1)
+    gradients, powers = _gradients(network, values), spectra(network, seed)
     spreads, sizes = _expected(network)
     last = float(gradients[-1].square().mean()) or 1.0  # 0 for a network whose output is not drawn but solved for
     found = []
@@ -215,22 +206,9 @@ def _layers(network: FeedForward, count: int, seed: int) -> tuple[LayerReport, .
         found.append(LayerReport(
             spread=float(z.std()), expected_spread=spreads[i], normal=float(stats.kstest(pre, normal.cdf).statistic),
             arcsine=float(stats.kstest(act, arcsine.cdf).statistic), expected_gradient=sizes[i],
-            gradient=math.sqrt(float(gradients[i].square().mean()) / last), band=tuple(_band(along[i]) for along in spectra),
-            preactivations=pre, activations=act, gradients=slope, spectra=tuple(along[i] for along in spectra)))
+            gradient=math.sqrt(float(gradients[i].square().mean()) / last), band=tuple(held(along[i]) for along in powers),
+            preactivations=pre, activations=act, gradients=slope, spectra=tuple(along[i] for along in powers)))
     return tuple(found)
-
-
-def _forward(network: FeedForward, places: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Pre-activations and activations of every hidden layer at points of the box scaled to [−1, 1]^d."""
-    layers = network.tensors()
-    value = Channels(network.inputs, ((0,) * network.inputs,))
-    a = embedded(layers, places, value, ())[0] if network.circles else places
-    found = []
-    for weight, bias in zip(layers.weights, layers.biases, strict=True):
-        z = torch.addmm(bias, a, weight.T)
-        a = layers.activation.derivative(layers.activation.basis(z, 0), 0)
-        found.append((z, a))
-    return found
 
 
 def _gradients(network: FeedForward, values: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
@@ -243,31 +221,6 @@ def _gradients(network: FeedForward, values: Sequence[tuple[Tensor, Tensor]]) ->
         slopes = (slopes * bent[:, None]) @ weight
         found.append(slopes.flatten(0, 1))
     return found[::-1]
-
-
-def _spectra(network: FeedForward, seed: int) -> list[list[Array]]:
-    """For each coordinate and layer the mean power of activations at the angular frequencies πk/2, k = 1, 2, …
-
-    By the cosine transform of [−1, 1], which sees no jump at its ends, along lines at random places.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    fastest = float(network.tensors().weights[0].abs().max()) * (math.pi if network.circles else 1.0)
-    along = min(16 * ALONG, max(ALONG, 2 ** math.ceil(math.log2(4 * fastest))))
-    lines, line = max(1, LINES * ALONG // along), (2 * torch.arange(along, dtype=torch.float64) + 1) / along - 1
-    found = []
-    for coordinate in range(network.inputs):
-        places = 2 * torch.rand(lines, 1, network.inputs, dtype=torch.float64, generator=generator).repeat(1, along, 1) - 1
-        places[:, :, coordinate] = line
-        modes = [fft.dct(a.numpy().reshape(lines, along, -1), axis=1, norm="ortho")
-                 for _, a in _forward(network, places.flatten(0, 1))]
-        found.append([np.asarray((m[:, 1:] ** 2).mean(axis=(0, 2))) for m in modes])
-    return found
-
-
-def _band(power: Array) -> float:
-    """The angular frequency below which 95 % of the power lies; power[0] is that at π/2."""
-    held = np.cumsum(power)
-    return float(math.pi / 2 * (1 + np.searchsorted(held, HELD * held[-1]))) if held[-1] > 0 else 0.0
 
 
 def _expected(network: FeedForward) -> tuple[list[float | None], list[float | None]]:

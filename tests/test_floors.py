@@ -24,7 +24,7 @@ HOUSE = {  # floor -> its rooms: modules and subpackages of pinnsiren
     "how": "jets sine fused activations bessel exponential_integral networks ranks",
     "joint": "compile model last_layer residual",
     "show": "plotting planes storage",
-    "solve": "solve solution checkpoint",
+    "solve": "solve solution checkpoint diagnosis",
     "solvers": "solvers",
     "validation": "validation",
     "face": "cli __main__ __init__",

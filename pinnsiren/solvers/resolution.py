@@ -1,19 +1,23 @@
 """Whether points and features can follow the waves of a problem: numbers for a warning before anything is computed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sympy
 
 from pinnsiren.equation import Constraint
 from pinnsiren.model import Model
 from pinnsiren.networks import Fourier
+from pinnsiren.networks.feedforward import FeedForward
+from pinnsiren.networks.spectrum import band
 from pinnsiren.problem import Problem
 from pinnsiren.solvers.bands import wave_scales
 from pinnsiren.solvers.symbol import interior, known
 from pinnsiren.solvers.task import Task
 
 PER_WAVELENGTH = 2.0  # points or features along a wavelength: Nyquist's, below which nothing can be told
+
+START = 0.3  # of the waves' frequency, at the start of a network that learns its own
 
 Scales = Mapping[sympy.Symbol, float]
 
@@ -59,7 +63,12 @@ def _of_points(constraint: Constraint, count: int | None, scales: Scales, model:
 def _of_features(model: Model | None, scales: Scales) -> str | None:
     for carrier in model.carriers if model is not None else ():
         network, names = carrier.network, carrier.coordinates
-        if not isinstance(network, Fourier) or not set(scales) <= set(names):
+        if not isinstance(network, FeedForward) or not set(scales) <= set(names):
+            continue
+        if not isinstance(network, Fourier):
+            trouble = _of_start(network, {names.index(c): w for c, w in scales.items()}, names)
+            if trouble:
+                return trouble
             continue
         reach = network.frequencies.abs().amax(dim=0).tolist()
         for c, w in scales.items():
@@ -71,6 +80,17 @@ def _of_features(model: Model | None, scales: Scales) -> str | None:
             return (f"the network has {network.output.in_features} features, and so many waves need about {math.ceil(needed)}. "
                     "Give more, or Windows, or leave the network out.")
     return None
+
+
+def _of_start(network: FeedForward, scales: Mapping[int, float], names: Sequence[sympy.Symbol]) -> str | None:
+    """Of a network that learns its frequencies: those far above the ones that it starts with it learns slowly or never."""
+    have = band(network)
+    place = min(scales, key=lambda i: have[i] / scales[i])
+    if have[place] >= START * scales[place]:
+        return None
+    return (f"the network starts with frequencies up to {have[place]:.3g} radians per half-width along {names[place]}, the "
+            f"waves have {scales[place]:.3g}, and it learns such slowly or never. ps.diagnose(network, problem) says which "
+            "omega0 starts there; or leave the network out.")
 
 
 def _satisfies(model: Model | None) -> bool:
