@@ -15,7 +15,8 @@ FLOORS = {  # a room, and the rooms that it may know; "what" declares in sympy, 
     "solve": {"errors", "what", "how", "joint", "show", "solve", "solvers"},
     "solvers": {"errors", "what", "how", "joint", "solvers"},
     "validation": {"errors", "what", "how", "joint", "show", "solve", "validation"},
-    "face": {"errors", "what", "how", "joint", "show", "solve", "solvers", "validation", "face"},
+    "experiments": {"errors", "what", "how", "joint", "show", "solve", "solvers", "validation", "experiments"},
+    "face": {"errors", "what", "how", "joint", "show", "solve", "solvers", "validation", "experiments", "face"},
 }
 HOUSE = {  # floor -> its rooms: modules and subpackages of pinnsiren
     "errors": "errors version",
@@ -27,6 +28,7 @@ HOUSE = {  # floor -> its rooms: modules and subpackages of pinnsiren
     "solve": "solve solution checkpoint diagnosis",
     "solvers": "solvers",
     "validation": "validation",
+    "experiments": "experiments",
     "face": "cli __main__ __init__",
 }
 ROOMS = {room: floor for floor, rooms in HOUSE.items() for room in rooms.split()}

@@ -1,4 +1,4 @@
-"""The command line: ``pinnsiren list | solve | validate | plot``, also as ``python -m pinnsiren``."""
+"""The command line: ``pinnsiren list | solve | paper | validate | plot``, also as ``python -m pinnsiren``."""
 
 from pinnsiren.cli.main import main
 

@@ -5,16 +5,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from pinnsiren.cli.problems import arguments_of, describe, make_problem
+from pinnsiren.cli.problems import arguments_of, describe, make_problem, settings_for
 from pinnsiren.equations import catalogue
-from pinnsiren.errors import ReferenceError, StorageError
+from pinnsiren.errors import PinnsirenError, ProblemError, ReferenceError, StorageError
+from pinnsiren.experiments import Row, experiments, show
 from pinnsiren.solution import History, Solution, load
 from pinnsiren.solve import resume, solve
 from pinnsiren.validation import validate
@@ -27,15 +28,21 @@ WIDTH = 140  # characters, of tables that are not written to a terminal
 
 
 def list_problems() -> int:
-    """Print the catalogue as a table."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("problem", no_wrap=True)
-    table.add_column("what it is")
-    table.add_column("settings")
-    for name, maker in catalogue().items():
-        table.add_row(name, describe(maker), arguments_of(maker))
-    Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False).print(table)
+    """Print the catalogue and the experiments as tables."""
+    makers = {name: e.compare for name, e in experiments().items()}
+    for what, known in (("problem", dict(catalogue())), ("experiment (pinnsiren paper)", makers)):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column(what, no_wrap=True)
+        table.add_column("what it is")
+        table.add_column("settings")
+        for name, maker in known.items():
+            table.add_row(name, describe(maker), arguments_of(maker))
+        _print(table)
     return OK
+
+
+def _print(table: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False).print(table)
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,15 @@ def solve_problem(name: str, settings: Sequence[str], out: Path, *, seed: int, d
                   running: Running) -> int:
     """Solve a problem, write what came out to a folder, and validate it unless told not to.
 
+    An experiment that is no single problem is run instead, as by ``pinnsiren paper``.
+
     Of the processes that torchrun starts all solve, and the first one prints, writes and validates.
 
     Raises:
         PinnsirenError: bad input, found before the solve where that can be; a folder that cannot be written.
     """
+    if name in experiments() and name not in catalogue():  # one that is no single problem
+        return compare_experiments([name], settings, out)
     problem = make_problem(name, settings)
     if is_first():
         _require_writable(out)
@@ -69,6 +80,58 @@ def solve_problem(name: str, settings: Sequence[str], out: Path, *, seed: int, d
                      max_time=running.max_time, target=target, progress=sys.stderr.isatty(), checkpoint=running.checkpoint,
                      checkpoint_every=running.checkpoint_every)
     return _finish(solution, out, validated=running.validated)
+
+
+def compare_experiments(names: Sequence[str], settings: Sequence[str], out: Path) -> int:
+    """Run the paper's experiments, print their table, and write it to table.md, table.json and pictures in a folder.
+
+    Each experiment's rows are written when they are there. One that fails does not keep the others from running.
+
+    Raises:
+        ProblemError: an unknown name, or settings for more than one experiment.
+    """
+    known = experiments()
+    strange = [n for n in names if n not in known]
+    if strange:
+        raise ProblemError(f"there is no experiment '{strange[0]}'; there are {', '.join(known)}.")
+    if settings and len(names) != 1:
+        raise ProblemError("--set is for one experiment; name it: pinnsiren paper NAME --set …")
+    given = {n: settings_for(known[n].compare, n, settings) for n in names or known}
+    _require_writable(out)
+    rows, code = [], OK
+    for name, arguments in given.items():
+        (out / name).mkdir(exist_ok=True)
+        try:
+            rows += known[name].compare(out / name, **arguments)
+        except PinnsirenError as error:
+            if len(given) == 1:
+                raise
+            print(f"pinnsiren: {name}: {error}", file=sys.stderr, flush=True)
+            code = NOT_VALIDATED
+        _write_rows(rows, out)
+    _print_rows(rows)
+    print(f"wrote {out / 'table.md'}, table.json and a folder of pictures for each experiment")
+    return code
+
+
+HEADS = ("experiment", "method", "setting", "measured", "seconds", "published")
+
+
+def _told(row: Row) -> tuple[str, ...]:
+    return row.experiment, row.method, row.setting, f"{row.value:.4g} ({row.measure})", f"{row.seconds:.0f}", row.published
+
+
+def _print_rows(rows: Sequence[Row]) -> None:
+    table = Table(*HEADS, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*_told(row))
+    _print(table)
+
+
+def _write_rows(rows: Sequence[Row], folder: Path) -> None:
+    lines = [" | ".join(cells) for cells in (HEADS, ["---"] * len(HEADS), *map(_told, rows))]
+    (folder / "table.md").write_text("".join(f"| {line} |\n" for line in lines), encoding="utf-8")
+    (folder / "table.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
 
 
 def resume_solve(path: Path, out: Path, running: Running) -> int:
@@ -105,7 +168,7 @@ def _finish(solution: Solution, out: Path, *, validated: bool) -> int:
     solution.save(out / SOLUTION)
     print(solution.status)
     _write_history(solution.history, out / "history.csv")
-    solution.plot().savefig(out / "solution.png", dpi=DPI)
+    _draw(solution, out)
     for name, found in solution.unknowns.items():
         print(f"{name} = {found}")
     print(f"wrote {out / SOLUTION}, history.csv and solution.png")
@@ -125,9 +188,16 @@ def plot_folder(folder: Path) -> int:
     """Draw the saved solution of a folder to solution.png."""
     solution = load(folder / SOLUTION)
     _require_writable(folder)
-    solution.plot().savefig(folder / "solution.png", dpi=DPI)
+    _draw(solution, folder)
     print(f"wrote {folder / 'solution.png'}")
     return OK
+
+
+def _draw(solution: Solution, folder: Path) -> None:
+    """The fields, and what they are besides: an image, a sound, a surface."""
+    solution.plot().savefig(folder / "solution.png", dpi=DPI)
+    for line in show(solution, folder):
+        print(line)
 
 
 def _validate(solution: Solution, folder: Path) -> int:

@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     verbs.add_parser("list", parents=[debug], help="the problems of the catalogue and their settings")
     _add_solve(verbs.add_parser("solve", parents=[debug], help="solve a problem, validate it, write all to a folder"))
+    _add_paper(verbs.add_parser("paper", parents=[debug], help="the SIREN paper's experiments, methods side by side"))
     for name, text in (("validate", "judge a saved solution against a reference"), ("plot", "draw a saved solution")):
         verb = verbs.add_parser(name, parents=[debug], help=text)
         verb.add_argument("folder", metavar="DIR", type=Path, help="a folder that `pinnsiren solve --out DIR` wrote")
@@ -83,6 +84,13 @@ def _add_solve(solve: argparse.ArgumentParser) -> None:
     solve.add_argument("--no-validate", action="store_true", help="skip the reference solution and the report")
 
 
+def _add_paper(paper: argparse.ArgumentParser) -> None:
+    paper.add_argument("experiments", metavar="NAME", nargs="*", help="which (default: all, some of an hour)")
+    paper.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for the table and the pictures")
+    paper.add_argument("--set", metavar="NAME=VALUE", action="append", dest="settings",
+                       help="a setting of the one experiment that is named; may be repeated")
+
+
 def _run(given: argparse.Namespace) -> int:
     match given.command:
         case "list":
@@ -95,6 +103,8 @@ def _run(given: argparse.Namespace) -> int:
                 return commands.resume_solve(given.resume, given.out, running)
             return commands.solve_problem(given.problem, given.settings or [], given.out, seed=given.seed or 0,
                                           dtype=given.dtype, target=given.target, running=running)
+        case "paper":
+            return commands.compare_experiments(given.experiments, given.settings or [], given.out)
         case "validate":
             return commands.validate_folder(given.folder)
         case _:

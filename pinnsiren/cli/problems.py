@@ -1,4 +1,4 @@
-"""From what is typed at the command line to a Problem: names, files, and ``--set name=value``."""
+"""From what is typed at the command line to a Problem or an experiment: names, files, and ``--set name=value``."""
 
 import difflib
 import inspect
@@ -42,15 +42,31 @@ def make_problem(name: str, settings: Sequence[str]) -> Problem:
     return _with_parameters(problem, {k: _number(k, text) for k, text in constants.items()})
 
 
-def describe(maker: Maker) -> str:
-    """The first line of a problem function's docstring."""
+def settings_for(maker: Callable[..., Any], name: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Keyword arguments of a function whose arguments all have defaults, from ``name=value`` settings.
+
+    Raises:
+        ProblemError: a setting that is not known or has a wrong value.
+    """
+    given, accepted = dict(_split(s) for s in settings), _settable(maker)
+    for strange in sorted(set(given) - set(accepted)):
+        raise ProblemError(f"{name} has no setting '{strange}'; it has {arguments_of(maker)}.")
+    return {k: _value(accepted[k], text) for k, text in given.items()}
+
+
+def describe(maker: Callable[..., Any]) -> str:
+    """The first line of a function's docstring."""
     return (inspect.getdoc(maker) or "").partition("\n")[0]
 
 
-def arguments_of(maker: Maker) -> str:
-    """A problem function's arguments with their defaults: "k=20, width=0.2"."""
-    return ", ".join(k if p.default is p.empty else f"{k}={p.default}"
-                     for k, p in inspect.signature(maker).parameters.items())
+def arguments_of(maker: Callable[..., Any]) -> str:
+    """What can be set of a function, with the defaults: "k=20, width=0.2"."""
+    return ", ".join(k if p.default is p.empty else f"{k}={p.default}" for k, p in _settable(maker).items())
+
+
+def _settable(maker: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The arguments that have values which can be typed: not an experiment's folder."""
+    return {k: p for k, p in _parameters(maker).items() if p.annotation is not Path or p.default is not p.empty}
 
 
 def _from_catalogue(name: str) -> Maker:
@@ -84,7 +100,7 @@ def _from_file(name: str) -> Maker:
     return maker
 
 
-def _parameters(maker: Maker) -> Mapping[str, inspect.Parameter]:
+def _parameters(maker: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(maker, eval_str=True).parameters
     except Exception as error:  # an annotation is an expression like any other
