@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from pinnsiren.domains import PointSet
+from pinnsiren.domains.lattice import Lattice
 from pinnsiren.model import Model, groups
 from pinnsiren.networks import MLP, Constant, LinearOutput, Network, Siren, Windows
 from pinnsiren.problem import Problem
@@ -33,6 +35,7 @@ WIDER = 26  # where the user asks for more than the tolerance does: twice the ti
 SLOW = 2.0  # of the first sine layer: frequencies rise where the residual asks, and from 6 or 30 often nothing converges
 CAUSAL = 10.0  # ε of the causal weights; fields and residuals are near 1 after balancing
 MOST_PARAMETERS = 4000  # for which a Gauss–Newton step takes seconds
+PIXELS = 1000  # of a grid, from which on windows follow it
 COPIES = 6  # of rows × features that a least-squares solve holds: jets, their scaled rows, the factorisation
 WINDOWED = 3  # dimensions up to which windows are affordable
 
@@ -43,8 +46,9 @@ class Automatic(Solver):
     tolerance, Gauss–Newton on all layers of a small network, with causal weights for evolutions, else the best of a contest;
     where the estimate of an evolution stays above the tolerance, least squares on slabs of time.
 
-    Where data have more rows, or length scales more modes, than one dense network can follow: windows, for linear
-    problems in up to three dimensions, and Adam on the SIREN paper's network for others.
+    Where data have more rows, or length scales more modes, than one dense network can follow, and where nothing is known
+    but values on a regular grid of a thousand points and more: windows, for linear problems in up to three dimensions, and
+    Adam on the SIREN paper's network for others.
 
     With a network of the user's: least squares for its output layer, then Gauss–Newton if it has at most
     ``most_parameters`` parameters, and Adam if it has more; matrix-free least squares if it is made of windows.
@@ -139,9 +143,24 @@ def _named(solver: Solver, task: Task) -> Iterator[Step]:
 
 def _is_dense(task: Task) -> bool:
     """Whether a dense network can follow the problem: its data fit beside the most features, and its scales need no more."""
+    if _is_grid_alone(task.problem):
+        return False
     rows = sum((c.region.points or 0) * len(c.residuals) for c in task.problem.constraints)
     most = MANY[0] if task.problem.is_linear else SIZES[-1]
     return rows * SIZES[-1] * COPIES * BYTES <= task.memory_limit and _modes(task.problem) <= most
+
+
+def _is_grid_alone(problem: Problem) -> bool:
+    """Whether nothing is known but values at the points of regular grids, such as an image's pixels.
+
+    Neighbouring pixels say little about each other: on a photograph of 64² a dense network whose size held-out pixels chose
+    reached 23 dB in 32 s, windows 127 dB in 2 s.
+    """
+    regions = [c.region for c in problem.constraints]
+    return (problem.is_linear and len(problem.coordinates) <= WINDOWED and len(groups(problem.carried)) == 1
+            and all(isinstance(r, PointSet) for r in regions) and max(r.points or 0 for r in regions) >= PIXELS
+            and all(c.norm == "l2" for c in problem.constraints)
+            and any(isinstance(r, PointSet) and Lattice.of(r.values) is not None for r in regions if (r.points or 0) >= PIXELS))
 
 
 def _modes(problem: Problem) -> float:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 import pinnsiren as ps
 from pinnsiren.equations.images import image_from_gradients, image_from_laplacian
-from pinnsiren.signals.images import Image, ceiling, psnr, read_image
+from pinnsiren.signals import Image, ceiling, psnr, read_image
 from pinnsiren.solvers.matrix_free import MatrixFree
 
 SIZE = 256

@@ -6,7 +6,8 @@ from PIL import Image as Pillow
 
 from pinnsiren.equations.images import image_from_gradients, image_from_laplacian
 from pinnsiren.errors import DataError
-from pinnsiren.signals.images import Image, ceiling, from_gradient, from_laplacian, psnr, read_image, without_null_space
+from pinnsiren.signals.images import Image, read_image
+from pinnsiren.signals.recovery import ceiling, from_gradient, from_laplacian, psnr, without_null_space
 
 
 def waves(size: int = 32) -> tuple[Image, np.ndarray, np.ndarray]:

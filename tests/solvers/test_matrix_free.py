@@ -15,7 +15,7 @@ from pinnsiren.errors import SolveError
 from pinnsiren.model import Model
 from pinnsiren.networks.windows import Windows
 from pinnsiren.residual import Residual
-from pinnsiren.signals.images import psnr, read_image
+from pinnsiren.signals import psnr, read_image
 from pinnsiren.solvers.conjugate_gradients import conjugate_gradients
 from pinnsiren.solvers.matrix_free import MatrixFree, linear_blocks
 from pinnsiren.solvers.window_choice import choose
