@@ -29,7 +29,7 @@ from pinnsiren.networks.feedforward import FeedForward
 from pinnsiren.networks.siren import GAINS
 from pinnsiren.networks.spectrum import held, on_the_cpu, passed, spectra
 from pinnsiren.problem import Problem
-from pinnsiren.solvers.bands import length_scales
+from pinnsiren.solvers.bands import length_scales, signal_scales
 
 Array = NDArray[np.float64]
 
@@ -137,8 +137,8 @@ def diagnose(network: FeedForward, need: Problem | Sequence[float] | Any = None,
 
     Args:
         network: a Siren, MLP or Fourier.
-        need: what the network is for: a problem, whose known functions and waves have a band; a signal; or angular frequencies
-            per half-width, one for each coordinate.
+        need: what the network is for: a problem, whose known functions, waves and data on grids have a band; an image, a sound
+            or a video; or angular frequencies per half-width, one for each coordinate.
         points: at which distributions are taken; dimensionless.
         seed: of the points.
 
@@ -166,7 +166,8 @@ def _needed(need: Problem | Sequence[float] | Any, inputs: int) -> tuple[float, 
         return None
     if isinstance(need, Problem):
         scales = length_scales(need)
-        found = tuple(TWICE * scales.get(c, 0.0) for c in need.coordinates)
+        data = [signal_scales(c) for c in need.constraints]
+        found = tuple(max(TWICE * scales.get(c, 0.0), *(d.get(c, 0.0) for d in data)) for c in need.coordinates)
     else:
         found = tuple(float(b) for b in getattr(need, "band", need))
     if len(found) != inputs or not all(math.isfinite(b) and b >= 0 for b in found):

@@ -86,6 +86,7 @@ def rectified(encoding: PositionalEncoding | RadialEncoding, outputs: int, width
     generator = torch.Generator().manual_seed(seed)
     parts: list[nn.Module] = [encoding]
     fans = [encoding.outputs, *[width] * layers]
-    for fan in fans[:-1]:
-        parts += [linear(uniform((width, fan), math.sqrt(6 / fan), generator), torch.zeros(width)), nn.ReLU()]
-    return nn.Sequential(*parts, linear(uniform((outputs, width), math.sqrt(6 / width), generator), torch.zeros(outputs)))
+    for fan, out in zip(fans, [*fans[1:], outputs], strict=True):
+        weight = uniform((out, fan), math.sqrt(6 / fan), generator).float()
+        parts += [linear(weight, torch.zeros(out)), nn.ReLU()]
+    return nn.Sequential(*parts[:-1])

@@ -8,6 +8,7 @@ from scipy import fft
 
 Array = NDArray[np.float64]
 
+ROUNDING = 1e-28  # of a signal's energy: what is left of nothing after a transform
 HELD = 0.95  # of the energy about the mean lies within the band, as for the band of a network
 
 
@@ -24,9 +25,11 @@ def band(values: Array, axes: Sequence[int]) -> tuple[float, ...]:
 
 
 def _held(values: Array, axis: int) -> float:
+    if values.shape[axis] < 2:
+        return 0.0
     modes = fft.dct(values, axis=axis, norm="ortho")
     power = np.square(np.moveaxis(modes, axis, 0)[1:]).reshape(values.shape[axis] - 1, -1).sum(axis=1)
     total = np.cumsum(power)
-    if not len(total) or total[-1] == 0:
+    if total[-1] <= ROUNDING * float(np.square(values).sum()):
         return 0.0
     return float(np.pi / 2 * (1 + np.searchsorted(total, HELD * total[-1])))

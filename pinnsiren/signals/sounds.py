@@ -1,5 +1,6 @@
 """Sounds as functions of time: reading and writing WAV files, and a piece to begin with."""
 
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ def _read(path: Path) -> tuple[int, Array]:
             rate, raw = wavfile.read(path)
     except FileNotFoundError as error:
         raise DataError(f"there is no sound {str(path)!r}; give 'prelude' or the path of a WAV file.") from error
-    except (OSError, ValueError, EOFError, ArithmeticError, UnboundLocalError) as error:  # what damaged headers end in
+    except (OSError, ValueError, EOFError, ArithmeticError, UnboundLocalError, struct.error) as error:  # damaged headers
         raise DataError(f"{str(path)!r} cannot be read as a sound ({error}); expected a whole WAV file. Other formats can be "
                         "turned into one: ffmpeg -i FILE sound.wav") from error
     if raw.dtype == np.uint8:

@@ -77,7 +77,7 @@ class Video:
         try:
             if Path(path).suffix == ".gif":
                 first, *others = [PIL.Image.fromarray(frame) for frame in eight]
-                first.save(path, save_all=True, append_images=others, duration=1000 / self.rate, loop=0)
+                first.save(path, save_all=True, append_images=others, duration=round(1000 / self.rate), loop=0)
             else:
                 _imageio().imwrite(path, eight, fps=self.rate, codec="libx264", plugin="pyav")
         except (OSError, ValueError, ImportError, DataError) as error:
@@ -113,8 +113,9 @@ def _read(path: Path, source: str | Path) -> tuple[list[Any], float]:
     """Frames (rows, columns, 3) of eight bits, and how many there are in a second."""
     imageio = _imageio()
     try:
-        raw = [np.asarray(f) for f in imageio.imiter(path)]
-        told = imageio.immeta(path, exclude_applied=False)
+        plugin = "pillow" if path.suffix.lower() == ".gif" else "pyav"
+        raw = [np.asarray(f) for f in imageio.imiter(path, plugin=plugin)]
+        told = imageio.immeta(path, plugin=plugin, exclude_applied=False)
     except FileNotFoundError as error:
         raise DataError(f"there is no video {str(source)!r}; give 'clip' or the path of a GIF or MP4 file.") from error
     except (OSError, ValueError, SyntaxError, EOFError, ImportError) as error:

@@ -12,10 +12,13 @@ import numpy as np
 import sympy
 
 from pinnsiren.check import evaluate
+from pinnsiren.domains import PointSet
+from pinnsiren.domains.lattice import Lattice
 from pinnsiren.equation import Constraint
 from pinnsiren.partials import REMEMBERED, Partial, linearise, partials, skeleton
 from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
+from pinnsiren.signals.bands import band as signal_band
 from pinnsiren.symbols import Data, Normal, Time
 
 Scales = dict[sympy.Symbol, float]
@@ -103,6 +106,27 @@ def length_scales(problem: Problem) -> Scales:
                     found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
         for symbol, frequency in wave_scales(constraint).items():
             found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
+    return {c: f for c, f in found.items() if f > 0}
+
+
+@lru_cache(REMEMBERED)
+def signal_scales(constraint: Constraint) -> Scales:
+    """For fields that are given at all points of a regular grid, such as an image's pixels: the angular frequency per
+    half-width of it below which 95 % of the energy of these values lies, along each coordinate. Empty for other constraints.
+    """
+    region = constraint.region
+    lattice = Lattice.of(region.values) if isinstance(region, PointSet) else None
+    if lattice is None or math.prod(lattice.counts) != region.points:
+        return {}
+    points, found = region.sample(math.prod(lattice.counts)), Scales()
+    columns = dict(zip(points.coordinates, points.values.T, strict=True)) | dict(points.data)
+    for residual in constraint.residuals:
+        known = _at_zero(residual)
+        if known.has(Data) and not known.has(Normal) and all(p.order == 0 for p in partials([residual])):
+            grid = np.empty(lattice.counts)
+            grid[lattice.places(points.values)] = evaluate(known, columns)
+            for symbol, frequency in zip(points.coordinates, signal_band(grid, range(grid.ndim)), strict=True):
+                found[symbol] = max(found.get(symbol, 0.0), frequency)
     return {c: f for c, f in found.items() if f > 0}
 
 

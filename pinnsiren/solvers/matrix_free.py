@@ -68,11 +68,11 @@ class MatrixFree(Solver):
         blocks = linear_blocks(residual)
         dtype = self.products or task.products or (torch.float32 if _only_data(task) else torch.float64)
         slab, everywhere = Slab.of(network, task.ranks), [b for _, b in blocks]
-        basis = task.ranks.same(local_basis(network, everywhere, self.cut))
+        order = max(p.order for c in task.problem.constraints for p in partials(c.residuals))
+        basis = task.ranks.same(local_basis(network, everywhere, self.cut, smooth=order == 0))
         own = _cut(blocks, slab)
         operator = WindowOperator.of(network, [b for _, b in own], basis, dtype=dtype, memory_limit=task.memory_limit,
                                      slab=slab)
-        order = max(p.order for c in task.problem.constraints for p in partials(c.residuals))
         preconditioner = TwoLevel.of(network, operator, max(1, order), blocks=everywhere)
         meter = _Meter.of(model, blocks, own, basis, free=undetermined_constants(task.problem))
         for iterate in self._until_done(operator, preconditioner):

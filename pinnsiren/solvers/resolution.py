@@ -1,4 +1,4 @@
-"""Whether points and features can follow the waves of a problem: numbers for a warning before anything is computed."""
+"""Whether points and features can follow the waves or the data of a problem: numbers for a warning before all computing."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,13 @@ from pinnsiren.networks import Fourier
 from pinnsiren.networks.feedforward import FeedForward
 from pinnsiren.networks.spectrum import band
 from pinnsiren.problem import Problem
-from pinnsiren.solvers.bands import wave_scales
+from pinnsiren.solvers.bands import signal_scales, wave_scales
 from pinnsiren.solvers.symbol import interior, known
 from pinnsiren.solvers.task import Task
 
 PER_WAVELENGTH = 2.0  # points or features along a wavelength: Nyquist's, below which nothing can be told
 
-START = 0.3  # of the waves' frequency, at the start of a network that learns its own
+START = 0.3  # of the highest frequency needed, at the start of a network that learns its own
 
 Scales = Mapping[sympy.Symbol, float]
 
@@ -46,6 +46,18 @@ def unresolved(problem: Problem, points: int | Mapping[str, int] | None = None, 
         trouble = _of_points(constraint, None if chosen else given, scales, model) or _of_features(model, scales)
         if trouble:
             return f"{waves}: {trouble}"
+    return _of_signals(problem, model)
+
+
+def _of_signals(problem: Problem, model: Model | None) -> str | None:
+    """Of networks that learn their frequencies, for data on grids."""
+    for constraint in problem.constraints if model is not None else ():
+        for carrier in model.carriers if model is not None else ():
+            names, scales = carrier.coordinates, signal_scales(constraint)
+            if isinstance(carrier.network, FeedForward) and not isinstance(carrier.network, Fourier) and scales:
+                trouble = _of_start(carrier.network, {names.index(c): w for c, w in scales.items()}, names)
+                if trouble:
+                    return f"95 % of the energy of the data of '{constraint.name}' needs more than it has: {trouble}"
     return None
 
 
@@ -88,8 +100,8 @@ def _of_start(network: FeedForward, scales: Mapping[int, float], names: Sequence
     place = min(scales, key=lambda i: have[i] / scales[i])
     if have[place] >= START * scales[place]:
         return None
-    return (f"the network starts with frequencies up to {have[place]:.3g} radians per half-width along {names[place]}, the "
-            f"waves have {scales[place]:.3g}, and it learns such slowly or never. ps.diagnose(network, problem) says which "
+    return (f"the network starts with frequencies up to {have[place]:.3g} radians per half-width along {names[place]}, "
+            f"{scales[place]:.3g} are needed, and it learns such slowly or never. ps.diagnose(network, problem) says which "
             "omega0 starts there; or leave the network out.")
 
 

@@ -18,6 +18,7 @@ from pinnsiren.solvers.bands import length_scales
 from pinnsiren.solvers.task import Task
 
 POINTS_PER_CELL = 256  # data points; 8 times as many were 2 dB better on a photograph, and 2 to 4 times slower
+NEARBY = 1.25  # factor on the points along a cell, so that cells end where the pixels do: empty parts leave a fit open
 FEATURES_PER_POINT = 1.6  # 1.2 leaves gaps; above 2 the Laplacian's rows no longer determine the coefficients
 LOCAL_BAND = 6.0  # radians per cell of windows on a domain: two periods in a window
 FEATURES_PER_PERIOD = 3.0  # of the local band, along each coordinate
@@ -73,13 +74,23 @@ def _affordable(cells: Sequence[float]) -> tuple[int, ...]:
 
 
 def _on_pixels(pixels: Lattice, smoothness: int) -> Choice:
-    side = min(round(POINTS_PER_CELL ** (1 / len(pixels.counts))), max(pixels.counts))
+    side = _side(pixels.counts)
     cells = tuple(math.ceil(n / side) for n in pixels.counts)
     lower = pixels.first - pixels.spacing / 2
     width = np.array(cells) * side * pixels.spacing
     nyquist = np.pi / pixels.spacing * width / 2
     features = round(FEATURES_PER_POINT * side ** len(cells))
     return Choice(cells, features, tuple(nyquist), np.stack([lower, lower + width], axis=1), smoothness, side)
+
+
+def _side(counts: Sequence[int]) -> int:
+    """Pixels along a cell: of those near the usual number, the one that fills whole cells best."""
+    usual = min(round(POINTS_PER_CELL ** (1 / len(counts))), max(counts))
+
+    def waste(side: int) -> tuple[float, int]:
+        return sum(math.ceil(n / side) * side / n for n in counts), abs(side - usual)
+
+    return min(range(max(1, round(usual / NEARBY)), round(usual * NEARBY) + 1), key=waste)
 
 
 def on_cells(problem: Problem, network: Windows, per_cell: int, wanted: Sequence[int | None]) -> Problem:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image as Pillow
 
 from pinnsiren.equations.images import image_from_gradients, image_from_laplacian
-from pinnsiren.errors import DataError
+from pinnsiren.errors import DataError, StorageError
 from pinnsiren.signals.images import Image, read_image
 from pinnsiren.signals.recovery import ceiling, from_gradient, from_laplacian, psnr, without_null_space
 
@@ -153,3 +153,40 @@ def test_problems_carry_their_target_and_the_image() -> None:
         region = problem.constraints[0].region
         points = region.sample(10_000)
         np.testing.assert_array_equal(points.data[problem.exact[u]], read_image("photo", 16).values.ravel())
+
+
+def test_colours_and_other_shapes(tmp_path) -> None:
+    pixels = np.random.default_rng(0).integers(10, 200, (20, 30, 3)).astype(np.uint8)
+    Pillow.fromarray(pixels).save(tmp_path / "wide.png")
+    image = read_image(tmp_path / "wide.png", None, colour=True, square=False)
+    assert image.shape == (20, 30) and image.spacing == 2 / 30 and list(image.channels) == ["red", "green", "blue"]
+    np.testing.assert_allclose(image.low + (image.high - image.low) * image.values, pixels, atol=1e-10)
+    np.testing.assert_allclose(image.points[0], [-1 + 1 / 30, 2 / 3 - 1 / 30])
+    np.testing.assert_allclose(image.centres(20, 30), image.points)
+    assert read_image(tmp_path / "wide.png", 15, square=False).values.shape == (10, 15)
+    assert read_image(tmp_path / "wide.png", 10, colour=True).values.shape == (10, 10, 3)
+    one = image.channels["green"].reshape(20, 30)
+    for whole, alone in zip(image.gradient(), Image("", np.pad(one, 0)).gradient(), strict=True):
+        np.testing.assert_allclose(whole[:, :, 1], alone, atol=1e-11)
+    np.testing.assert_allclose(image.laplacian()[:, :, 1], Image("", one).laplacian(), atol=1e-9)
+    np.testing.assert_allclose(from_gradient(image)[:, :, 1], one - one.mean(), atol=1e-11)
+    assert psnr(image.values + 3.0, image, "gradient") > 200
+
+
+def test_what_is_transparent_is_laid_over_white(tmp_path) -> None:
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    pixels[:, 8:, 3] = 255  # black on the right, nothing on the left
+    Pillow.fromarray(pixels).save(tmp_path / "a.png")
+    Pillow.fromarray(pixels).convert("LA").save(tmp_path / "b.png")
+    for name in ("a.png", "b.png"):
+        np.testing.assert_array_equal(read_image(tmp_path / name, None).values, np.repeat([[1.0, 0.0]], 16, 0).repeat(8, 1))
+
+
+def test_images_can_be_written(tmp_path) -> None:
+    image = read_image("photo", 32, colour=True)
+    image.save(tmp_path / "a.png")
+    np.testing.assert_allclose(read_image(tmp_path / "a.png", None, colour=True).values, image.values, atol=0.5 / 255 + 1e-9)
+    image.like(image.values.reshape(-1, 3) + 5).save(tmp_path / "b.png")  # cut off at 1
+    assert np.asarray(Pillow.open(tmp_path / "b.png")).min() == 255
+    with pytest.raises(StorageError, match="cannot be written"):
+        image.save(tmp_path / "a.nothing")

@@ -169,9 +169,10 @@ def test_pixels_are_recognised() -> None:
     assert found.counts == (10, 12)
     np.testing.assert_allclose(found.spacing, 2 / 12)
     assert Lattice.of(np.random.default_rng(0).random((50, 2))) is None
-    choice = choose(image_from_gradients(size=40))
-    assert choice.cells == (3, 3)
-    np.testing.assert_allclose(choice.box, [[-1, 1.4], [-1, 1.4]])
+    for size, cells, upper in ((40, 2, 1.0), (48, 3, 1.0), (53, 3, -1 + 2 * 54 / 53)):  # 2 × 20, 3 × 16, 3 × 18 pixels
+        choice = choose(image_from_gradients(size=size))
+        assert choice.cells == (cells, cells)
+        np.testing.assert_allclose(choice.box[0], [-1, upper])
 
 
 def test_refusals() -> None:
