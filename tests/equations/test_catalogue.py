@@ -20,7 +20,7 @@ from pinnsiren.validation.reference import relative_l2
 FAMILIES = ("poisson", "image", "fit", "eikonal", "helmholtz", "wave", "heat", "advection", "burgers", "allen_cahn", "kdv",
             "klein_gordon", "gray_scott", "biharmonic", "elasticity", "kovasznay", "cavity", "unknown")
 AFFORDABLE = 1.6  # seconds that a reference may be expected to take here; some take ten times what they expect
-SOON = 0.02  # estimated relative error that ends a short solve: estimates of evolutions may be ten times too small
+SOON = 0.02  # estimated relative error that ends the longer ones of linear problems; of others a target asks for more
 SHORT = 6.0  # seconds of a solve …
 LONGER = {  # … and of one whose first hundreds of features say nothing yet
     "helmholtz_point_source": 20.0, "helmholtz_square": 40.0, "helmholtz_disc": 50.0, "helmholtz_scattering": 50.0,
@@ -101,6 +101,8 @@ def test_references_agree_with_the_exact_solution(name) -> None:
 @pytest.mark.filterwarnings("ignore::pinnsiren.solve.ProblemWarning")
 def test_a_short_solve_improves_on_zero(name) -> None:
     """The error of some field is below that of zero, which is 1: beside the exact solution, or finite differences."""
-    solution = ps.solve(problem_of(name), max_time=LONGER.get(name, SHORT), target=SOON, progress=False)
+    problem = problem_of(name)
+    target = SOON if name in LONGER and problem.is_linear else None
+    solution = ps.solve(problem, max_time=LONGER.get(name, SHORT), target=target, progress=False)
     report = ps.validate(solution, ps.Exact() if name in with_exact() else None)
     assert min(e.relative_l2 for e in report.errors.values()) < IMPROVED
