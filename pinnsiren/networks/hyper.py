@@ -1,10 +1,11 @@
 """A hypernetwork: a ReLU network whose outputs are the parameters of another network, a SIREN.
 
-    θ = s ⊙ (c + V h(z)),      h: a ReLU network of the latent z,
+    θ = s ⊙ (c + ε V h(z)),      h: a ReLU network of the latent z,
 
-where s is the standard deviation of each tensor of the SIREN's initial values and s ⊙ c are these values themselves. V starts
-small, so that whatever z is, the generated network starts with the statistics of a SIREN; and since an output is measured
-in the spread of the tensor that it belongs to, one learning rate fits all layers.
+where s is the root mean square of each tensor of the SIREN's initial values and s ⊙ c are these values themselves. ε is small,
+so that whatever z is, the generated network starts with the statistics of a SIREN; and since an output is measured in the
+spread of the tensor that it belongs to, one learning rate fits all layers. A step of Adam moves every number of V by its rate,
+hence an output by ε times the rate times the width of h: without ε the generated networks jumped about.
 """
 
 import math
@@ -25,8 +26,8 @@ class Hypernetwork(nn.Module):
         target: a Siren, MLP or Fourier network, whose present values the generated ones start from. It is not kept.
         latent: L.
         width, layers: of the ReLU network between; the paper's has one hidden layer of 256.
-        spread: standard deviation that z gives to the generated values at the start, over that of the target's own, for z of
-            unit variance; dimensionless. 0 would leave no gradient for z.
+        spread: ε, the standard deviation that z of unit variance gives to the generated values at the start, over their own;
+            dimensionless.
         seed: of the ReLU network and V.
 
     Raises:
@@ -43,16 +44,18 @@ class Hypernetwork(nn.Module):
         if not isinstance(target, FeedForward):
             raise SolveError(f"Hypernetwork was given a {type(target).__name__} to generate; expected a Siren, MLP or Fourier "
                              "network, whose parameters are plain tensors.")
+        if isinstance(target.omega0, nn.Parameter):
+            raise SolveError("Hypernetwork was given a network with learnable frequencies; make it with learnable_omega0=False.")
         if not (math.isfinite(spread) and spread > 0):
             raise SolveError(f"Hypernetwork was given spread={spread!r}; expected a number > 0, such as 0.1.")
-        self._settings = {"latent": latent, "width": width, "layers": layers, "spread": float(spread), "seed": seed}
+        self._settings: dict[str, Any] = {"latent": latent, "width": width, "layers": layers, "spread": float(spread), "seed": seed}
         generator = torch.Generator().manual_seed(seed)
         fans = [latent, *[width] * layers]
         self.hidden = nn.ModuleList(_relu_layer(n, m, generator) for n, m in zip(fans, fans[1:], strict=False))
         start = torch.cat([p.detach().double().cpu().flatten() for p in target.parameters()])
         scales = torch.cat([_spread_of(p).expand(p.numel()) for p in target.parameters()])
-        drawn = torch.randn(len(start), width, dtype=torch.float64, generator=generator) * (spread / math.sqrt(width))
-        self.output = linear(drawn, start / scales)
+        drawn = torch.randn(len(start), width, dtype=torch.float64, generator=generator) / math.sqrt(width)
+        self.start, self.output = nn.Parameter(start / scales), nn.Parameter(drawn)
         self.register_buffer("scales", scales)
         self.slices, self.shapes = parameter_slices(target), {n: p.shape for n, p in target.named_parameters()}
         own = next(target.parameters())
@@ -68,12 +71,11 @@ class Hypernetwork(nn.Module):
         features = latents
         for layer in self.hidden:
             features = torch.relu(layer(features))
-        generated: Tensor = self.output(features) * self.scales
-        return generated
+        return self.scales * torch.addmm(self.start, features, self.output.T, alpha=self._settings["spread"])
 
     def named(self, theta: Tensor) -> dict[str, Tensor]:
-        """One row (P,) as the target's named parameters."""
-        return {name: theta[place].view(self.shapes[name]) for name, place in self.slices.items()}
+        """Rows (B, P) as the target's named parameters, each (B, …): see :mod:`pinnsiren.networks.stacked`."""
+        return {name: theta[:, place].reshape(-1, *self.shapes[name]) for name, place in self.slices.items()}
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments but the target, as plain values."""

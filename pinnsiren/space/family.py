@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import sympy
 import torch
 from torch import Tensor
 
@@ -17,9 +18,11 @@ from pinnsiren.formulation import Formulation, formulate
 from pinnsiren.model import Model, groups
 from pinnsiren.networks import Network
 from pinnsiren.problem import Problem
-from pinnsiren.residual import Group, Residual, compile_problem
+from pinnsiren.residual import Group, Residual
 from pinnsiren.solvers.task import Task
 from pinnsiren.symbols import Data, Field, Unknown
+
+Columns = Mapping[sympy.Symbol, Tensor]  # of coordinates, data and normals, each (n,)
 
 POINTS = 256  # of each instance where regions are sampled and nobody says how many
 
@@ -83,39 +86,27 @@ class Family:
         _require_alike(made, self.first, number)
         return made
 
-    def residual(self, number: int, compiled: "Compiled") -> Residual:
-        """r(θ) of an instance, for the model that the equations were compiled for."""
-        problem = self.problem(number)
-        regions = {c.name: c.region for c in problem.constraints}
-        placed = [_placed(g, [regions[c.name] for c in g.constraints], number) for g in compiled.groups]
-        return Residual(compiled.model, (), compiled.order).at(placed, seed=number)
-
-    def compiled(self, network: Network) -> "Compiled":
-        """The equations compiled for a network."""
+    def residual(self, network: Network) -> Residual:
+        """r(θ) of the first instance, compiled for a network: ``residual.placed(columns)`` is that of others."""
         solved = self.formulation.problem
         counts = Task(solved, points=self.points).counts(POINTS)
-        model = Model({self.fields: network})
-        return Compiled(model, compile_problem(solved, model, counts), tuple(c.name for c in solved.constraints))
+        return Residual.sampled(solved, Model({self.fields: network}), counts)
+
+    def columns(self, number: int, residual: Residual) -> list[Columns]:
+        """The points and data of an instance, as ``residual.placed`` takes them: one set of columns for each sample.
+
+        Raises:
+            ProblemError: it has another structure than the first.
+        """
+        regions = {c.name: c.region for c in self.problem(number).constraints}
+        placed = [_placed(s.group, [regions[c.name] for c in s.group.constraints], number) for s in residual.samples]
+        return residual.at(placed, seed=number).columns()
 
     def _made(self, number: int) -> Problem:
         made = self.instance(number)
         if not isinstance(made, Problem):
             raise ProblemError(f"instance({number}) of the family is a {type(made).__name__}; expected a ps.Problem(…).")
         return made
-
-
-@dataclass(frozen=True, eq=False)
-class Compiled:
-    """The equations of a family for one model.
-
-    Args:
-        groups: of constraints that share their points, those of the first instance.
-        order: names of the constraints in the order of the rows.
-    """
-
-    model: Model
-    groups: tuple[Group, ...]
-    order: tuple[str, ...]
 
 
 def observed_set(problem: Problem, observed: tuple[Data, ...]) -> PointSet:

@@ -29,6 +29,8 @@ class Generator(nn.Module):
 
     Attributes:
         shift, scale: (c,), mean and standard deviation of the values seen in training: an encoder reads (values − shift)/scale.
+        centre, width: (L,), of what the encoder gave at the start of the training: latents are (what it gives − centre)/width.
+            Most of what a new encoder says is the same for all instances; without this nothing is learned for long.
 
     Raises:
         SolveError: an encoder and a hypernetwork whose latents have different lengths.
@@ -36,6 +38,8 @@ class Generator(nn.Module):
 
     shift: Tensor
     scale: Tensor
+    centre: Tensor
+    width: Tensor
 
     def __init__(self, target: FeedForward, encoder: Encoder | None, hypernetwork: Hypernetwork, *, instances: int = 0,
                  seed: int = 0) -> None:
@@ -52,6 +56,8 @@ class Generator(nn.Module):
         channels = 0 if encoder is None else encoder.channels
         self.register_buffer("shift", torch.zeros(channels).to(like))
         self.register_buffer("scale", torch.ones(channels).to(like))
+        self.register_buffer("centre", torch.zeros(hypernetwork.latent).to(like))
+        self.register_buffer("width", torch.ones(hypernetwork.latent).to(like))
 
     @property
     def target(self) -> FeedForward:
@@ -72,7 +78,7 @@ class Generator(nn.Module):
             raise SolveError("this space has no encoder; find a latent with space.optimised(problem).")
         values = (seen.values - self.shift) / self.scale
         latents: Tensor = self.encoder(Seen(seen.places, values, seen.owners, seen.count))
-        return latents
+        return (latents - self.centre) / self.width
 
     def network(self, theta: Tensor) -> FeedForward:
         """The generated network for one θ (P,), by itself."""
@@ -101,7 +107,7 @@ class Evaluation(nn.Module):
         return residual()
 
     def at(self, residual: Residual, theta: Tensor) -> Tensor:
-        """r at parameters θ (P,), in the order of the network's own."""
+        """r at parameters θ (B, P) of as many networks, which share the residual's points equally, in their order."""
         parameters = {f"model.networks.0.{k}": v for k, v in self._hypernetwork[0].named(theta).items()}
         r: Tensor = functional_call(self, parameters, (residual,))
         return r

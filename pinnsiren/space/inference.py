@@ -23,8 +23,7 @@ def optimised(generator: Generator, problem: Problem, ansatz: Ansatz | bool | No
     search = torch.optim.LBFGS([latent], max_iter=iterations, line_search_fn="strong_wolfe", tolerance_change=0.0)
 
     def closure() -> Tensor:
-        theta = generator.hypernetwork(latent[None])[0]
-        loss = evaluation.at(residual, theta).square().sum() + weight * latent.square().mean()
+        loss = evaluation.at(residual, generator.hypernetwork(latent[None])).square().sum() + weight * latent.square().mean()
         latent.grad, = torch.autograd.grad(loss, [latent])
         return loss.detach()
 

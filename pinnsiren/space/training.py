@@ -22,7 +22,7 @@ from pinnsiren.networks.encoders import Seen
 from pinnsiren.residual import Residual
 from pinnsiren.solution import History
 from pinnsiren.solvers.snapshot import plain, tensors
-from pinnsiren.space.family import Family, observed_set, seen
+from pinnsiren.space.family import Columns, Family, observed_set, seen
 from pinnsiren.space.generator import Evaluation, Generator
 
 WARM = 0.05  # of the iterations, in which the learning rate rises: Adam's first steps are as long as its rate allows
@@ -74,11 +74,21 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One member of the family: its residual, and all that could be seen of it, places (n, d) and values (n, c)."""
+    """One member of the family.
 
-    residual: Residual
+    Args:
+        columns: its points and data, for each sample of the residual.
+        places, values: all that could be seen of it, (n, d) and (n, c).
+    """
+
+    columns: Sequence[Columns]
     places: Tensor
     values: Tensor
+
+    @property
+    def counts(self) -> list[int]:
+        """How many points each sample has."""
+        return [len(next(iter(c.values()))) for c in self.columns]
 
 
 @dataclass(eq=False)
@@ -101,8 +111,8 @@ class Training:
     rows: list[tuple[float, float, float]] = field(default_factory=list)  # seconds, training loss, measure
 
     def __post_init__(self) -> None:
-        self.compiled = self.family.compiled(self.generator.target)
-        self.evaluation = Evaluation(self.compiled.model, self.generator.hypernetwork)
+        self.residual = self.family.residual(self.generator.target)
+        self.evaluation = Evaluation(self.residual.model, self.generator.hypernetwork)
         self.instances: dict[int, Instance] = {}
         self.random = torch.Generator().manual_seed(self.plan.seed)
         fused = self.generator.like.device.type == "cpu"  # a third of the time of a step was Adam's own
@@ -166,7 +176,7 @@ class Training:
         chosen = [self._instance(n) for n in numbers]
         latents = self._latents(numbers, chosen, self.random)
         theta = self.generator.hypernetwork(latents)
-        fit = torch.stack([self._loss(i.residual, row) for i, row in zip(chosen, theta, strict=True)]).mean()
+        fit = self.evaluation.at(self._joined(chosen), theta).square().sum()
         loss = fit + plan.latent_weight * latents.square().mean() + plan.parameter_weight * theta.square().mean()
         for group in self.adam.param_groups:
             group["lr"] = plan.rate(self.iteration)
@@ -175,11 +185,20 @@ class Training:
         self.adam.step()
         return float(fit.detach())
 
-    def _loss(self, residual: Residual, theta: Tensor) -> Tensor:
-        """‖r(θ)‖², at a random share of the points in training."""
-        if self.plan.points is not None and torch.is_grad_enabled():
-            residual = residual.batch(self.plan.points, self.random)
-        return self.evaluation.at(residual, theta).square().sum()
+    def _joined(self, chosen: Sequence[Instance]) -> Residual:
+        """The residual of some instances together, at a random share of their points or at all: ‖r‖² is the mean over them."""
+        counts = [i.counts for i in chosen]
+        if self.plan.points is None:
+            if any(c != counts[0] for c in counts):
+                raise DataError(f"instances of the family have different numbers of points ({counts[0]} and others); say how many "
+                                "of each are drawn at every step: fit(…, points=200).")
+            return self.residual.placed(_together([i.columns for i in chosen]))
+        total = sum(counts[0])
+        keep = [max(1, round(self.plan.points * n / total)) for n in counts[0]]
+        rows = [[torch.randint(n, (k,), generator=self.random) for n, k in zip(c, keep, strict=True)] for c in counts]
+        drawn = [[{s: v[r.to(v.device)] for s, v in columns.items()} for columns, r in zip(i.columns, own, strict=True)]
+                 for i, own in zip(chosen, rows, strict=True)]
+        return self.residual.placed(_together(drawn))
 
     def _latents(self, numbers: Sequence[int], chosen: Sequence[Instance], random: torch.Generator) -> Tensor:
         """Of some instances, (B, L): from a part of what could be seen, or from the table."""
@@ -196,7 +215,8 @@ class Training:
             numbers = range(plan.instances, plan.instances + plan.held_out)
             chosen = [self._instance(n) for n in numbers]
             theta = self.generator.hypernetwork(self._latents(numbers, chosen, random))
-            found = np.mean([float(self._loss(i.residual, row)) for i, row in zip(chosen, theta, strict=True)])
+            found = np.mean([float(self.evaluation.at(self.residual.placed(i.columns), row[None]).square().sum())
+                             for i, row in zip(chosen, theta, strict=True)])
         else:
             found = np.mean(recent)
         self.rows.append((self.seconds, float(np.mean(recent)) if recent else math.nan, float(found)))
@@ -206,9 +226,8 @@ class Training:
     def _instance(self, number: int) -> Instance:
         """An instance, made when it is first needed."""
         if number not in self.instances:
-            residual = self.family.residual(number, self.compiled)
             points = observed_set(self.family.problem(number), self.family.observed)
-            self.instances[number] = Instance(residual, *seen(points, self.family.observed, self.generator.like))
+            self.instances[number] = Instance(self.family.columns(number, self.residual), *seen(points, self.family.observed, self.generator.like))
         return self.instances[number]
 
     def _standardise(self) -> None:
@@ -227,7 +246,17 @@ class Training:
         if self.generator.encoder is not None:
             self.generator.shift.copy_(values.mean(0))
             self.generator.scale.copy_(spread)
+            with torch.no_grad():
+                latents = self._latents(range(len(some)), some, torch.Generator().manual_seed(CONTEXT_SEED))
+            width = latents.std(0, unbiased=False)
+            self.generator.centre.copy_(latents.mean(0))
+            self.generator.width.copy_(width + 1e-3 * width.mean())  # a ReLU network may not use all of its outputs
             self.best = self.generator.state()
+
+
+def _together(parts: Sequence[Sequence[Columns]]) -> list[Columns]:
+    """Columns of several instances, one after the other, for each sample."""
+    return [{s: torch.cat([p[s] for p in of_sample]) for s in of_sample[0]} for of_sample in zip(*parts, strict=True)]
 
 
 def context(places: Tensor, values: Tensor, numbers: tuple[int, int] | None,
