@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -162,8 +163,8 @@ class SetEncoder(Encoder):
         z = ρ( (1/n) Σ_i φ(γ(x_i), a_i), c ),    γ(x) = (x̂, sin πk ξ/2, cos πk ξ/2),  ξ = x̂ + 1,  k = 1 … frequencies,
         c = argmin (1/n) Σ_i |Σ_k c_k Π_j cos(πk_j ξ_ij/2) − a_i|² + λ Σ_k (1 + |k|²) c_k²,    |k| ≤ frequencies.
 
-    It takes any number of points, and their order makes no difference. Means alone learn slowly to tell how values vary from place to
-    place, and from few points they cannot; the fit does both from the start.
+    It takes any number of points, and their order makes no difference. Means alone learn slowly to tell how values vary from
+    place to place, and from few points they cannot; the fit does both from the start.
 
     Args:
         inputs: d, coordinates of a place.
@@ -250,7 +251,7 @@ def _convolutions(channels: int, width: int, side: int) -> nn.Sequential:
 
 def _relu_network(sizes: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for n, m in zip(sizes, sizes[1:], strict=False):
+    for n, m in pairwise(sizes):
         layers += [nn.Linear(n, m), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 

@@ -9,6 +9,7 @@ hence an output by ε times the rate times the width of h: without ε the genera
 """
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -45,13 +46,15 @@ class Hypernetwork(nn.Module):
             raise SolveError(f"Hypernetwork was given a {type(target).__name__} to generate; expected a Siren, MLP or Fourier "
                              "network, whose parameters are plain tensors.")
         if isinstance(target.omega0, nn.Parameter):
-            raise SolveError("Hypernetwork was given a network with learnable frequencies; make it with learnable_omega0=False.")
+            raise SolveError("Hypernetwork was given a network with learnable frequencies; make it with "
+                             "learnable_omega0=False.")
         if not (math.isfinite(spread) and spread > 0):
             raise SolveError(f"Hypernetwork was given spread={spread!r}; expected a number > 0, such as 0.1.")
-        self._settings: dict[str, Any] = {"latent": latent, "width": width, "layers": layers, "spread": float(spread), "seed": seed}
+        self._settings: dict[str, Any] = {"latent": latent, "width": width, "layers": layers, "spread": float(spread),
+                                          "seed": seed}
         generator = torch.Generator().manual_seed(seed)
         fans = [latent, *[width] * layers]
-        self.hidden = nn.ModuleList(_relu_layer(n, m, generator) for n, m in zip(fans, fans[1:], strict=False))
+        self.hidden = nn.ModuleList(_relu_layer(n, m, generator) for n, m in pairwise(fans))
         start = torch.cat([p.detach().double().cpu().flatten() for p in target.parameters()])
         scales = torch.cat([_spread_of(p).expand(p.numel()) for p in target.parameters()])
         drawn = torch.randn(len(start), width, dtype=torch.float64, generator=generator) / math.sqrt(width)

@@ -50,14 +50,15 @@ class Patches:
         if values.ndim != 4 or values.shape[1] != values.shape[2] or values.shape[3] != len(COLOURS):
             raise DataError(f"images of {self.name} have shape {values.shape}; expected (n, N, N, 3).")
         if not 1 <= self.training < len(values):
-            raise DataError(f"{self.name} has {len(values)} images, {self.training} of which are to train on; expected at least "
-                            "one to train on and one held out.")
+            raise DataError(f"{self.name} has {len(values)} images, {self.training} of which are to train on; expected at "
+                            "least one to train on and one held out.")
         bad = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2, 3)))
         if len(bad):
-            raise DataError(f"image {bad[0]} of {self.name} holds values that are not finite ({len(bad)} such images); mend the "
-                            "file, or take it away.")
+            raise DataError(f"image {bad[0]} of {self.name} holds values that are not finite ({len(bad)} such images); mend "
+                            "the file, or take it away.")
         if not (np.ptp(values[:self.training], axis=(1, 2)) > 0).any():
-            raise DataError(f"the images of {self.name} are all constant: there is nothing to learn. Give images with contrast.")
+            raise DataError(f"the images of {self.name} are all constant: there is nothing to learn. Give images with "
+                            "contrast.")
         if self.training > 1 and not (np.ptp(values[:self.training], axis=0) > 0).any():
             raise DataError(f"the {self.training} images of {self.name} to train on are all the same; give different ones.")
 
@@ -97,9 +98,9 @@ class Patches:
 def cut_patches(training: int = 2000, held_out: int = 64, size: int = 32, seed: int = 0) -> Patches:
     """Random squares of photographs that ship inside matplotlib and scikit-image, averaged down to size × size.
 
-    Sides are drawn between ``size`` and eight times that, evenly on a logarithmic scale; half of them are mirrored. Those to train
-    on lie in the left three quarters of a photograph, held-out ones in its right quarter. Without scikit-image there is one
-    photograph.
+    Sides are drawn between ``size`` and eight times that, evenly on a logarithmic scale; half of them are mirrored. Those to
+    train on lie in the left three quarters of a photograph, held-out ones in its right quarter. Without scikit-image there is
+    one photograph.
 
     Raises:
         DataError: numbers below 1, or a size below 8 or too large for the held-out part of a photograph.
@@ -131,8 +132,8 @@ def images_in(folder: str | Path, size: int = 32, held_out: float = 0.1, most: i
         raise DataError(f"there is no folder {folder}; give one that holds images.")
     files = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES)[:most]
     if len(files) < 2:
-        raise DataError(f"the folder {folder} holds {len(files)} images ({', '.join(sorted(SUFFIXES))}); expected at least 2, one of "
-                        "them to be held out.")
+        raise DataError(f"the folder {folder} holds {len(files)} images ({', '.join(sorted(SUFFIXES))}); expected at least 2, "
+                        "one of them to be held out.")
     if not 0 < held_out < 1:
         raise DataError(f"images_in was given held_out={held_out}; expected a share between 0 and 1, such as 0.1.")
     values = np.stack([_middle(_read(p), size, p) for p in files])
@@ -158,11 +159,9 @@ def _read(path: Path) -> Array:
     """(rows, columns, 3) in [−1, 1]."""
     try:
         with PIL.Image.open(path) as picture:
-            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-                solid = picture.convert("RGBA")
-                white = PIL.Image.new("RGBA", solid.size, "white")
-                picture = PIL.Image.alpha_composite(white, solid)  # noqa: PLW2901
-            return np.asarray(picture.convert("RGB"), dtype=np.float64) / 127.5 - 1
+            shown = picture.convert("RGBA")
+            shown = PIL.Image.alpha_composite(PIL.Image.new("RGBA", shown.size, "white"), shown)
+            return np.asarray(shown.convert("RGB"), dtype=np.float64) / 127.5 - 1
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as an image ({error}); mend the file, or take it away.") from error
 
@@ -171,13 +170,13 @@ def _middle(picture: Array, size: int, path: Path) -> Array:
     rows, columns = picture.shape[:2]
     side = min(rows, columns)
     if side < size:
-        raise DataError(f"image {path} has {columns} × {rows} pixels; expected at least {size} × {size}. Take it away, or ask for "
-                        "a smaller size.")
+        raise DataError(f"image {path} has {columns} × {rows} pixels; expected at least {size} × {size}. Take it away, or ask "
+                        "for a smaller size.")
     return _averaged(picture, (rows - side) // 2, (columns - side) // 2, side, size)
 
 
 def _cut(random: np.random.Generator, pictures: Sequence[Array], size: int, *, held: bool) -> Array:
-    picture = pictures[random.integers(len(pictures))]
+    picture = pictures[int(random.integers(len(pictures)))]
     rows, columns = picture.shape[:2]
     border = columns - int(KEPT * columns)
     low, high = (border, columns) if held else (0, border)

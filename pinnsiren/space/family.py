@@ -3,7 +3,7 @@
 The equations are formulated and compiled once. An instance is then its point sets, with their data columns.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -33,7 +33,7 @@ class Family:
 
     Args:
         instance: from a number to a problem; the same number gives the same problem every time.
-        observed: the Data symbols that an encoder sees; all in one point set. By default all that the problems' point sets carry.
+        observed: the Data symbols that an encoder sees; all in one point set. By default all that point sets carry.
         ansatz: how the fields are written in those that networks carry, as in :func:`pinnsiren.solve`: by default the first
             problem's own, else hard conditions where they pay; False for none.
         points: for each instance, in all or by constraint name, where regions are not point sets.
@@ -92,7 +92,7 @@ class Family:
         counts = Task(solved, points=self.points).counts(POINTS)
         return Residual.sampled(solved, Model({self.fields: network}), counts)
 
-    def columns(self, number: int, residual: Residual) -> list[Columns]:
+    def columns(self, number: int, residual: Residual) -> Sequence[Columns]:
         """The points and data of an instance, as ``residual.placed`` takes them: one set of columns for each sample.
 
         Raises:

@@ -27,5 +27,5 @@ def optimised(generator: Generator, problem: Problem, ansatz: Ansatz | bool | No
         latent.grad, = torch.autograd.grad(loss, [latent])
         return loss.detach()
 
-    search.step(closure)  # type: ignore[no-untyped-call]
+    search.step(closure)
     return latent.detach()

@@ -27,17 +27,18 @@ from pinnsiren.networks.feedforward import FeedForward
 from pinnsiren.networks.hyper import Hypernetwork
 from pinnsiren.networks.initialisation import require_sizes
 from pinnsiren.problem import Problem
-from pinnsiren.solution import History, Status
+from pinnsiren.solution import History, Solution, Status, environment
 from pinnsiren.solvers.snapshot import plain, tensors
-from pinnsiren.space.family import Family, observed_set, seen
+from pinnsiren.space.family import Family, carried_fields, formulated, observed_set, seen
 from pinnsiren.space.generator import Generator
 from pinnsiren.space.inference import optimised
-from pinnsiren.space.training import Plan, Training
+from pinnsiren.space.training import Plan, Training, no_history
 from pinnsiren.symbols import Data
 from pinnsiren.version import __version__
 
 Path = str | os.PathLike[str]
 FORMAT = 1
+GOES_ON = "the best so far is kept. fit with the same arguments goes on."
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class Space:
             iterations: in all. The learning rate rises for a twentieth of them, then falls to a hundredth on a cosine.
             batch: instances for each step.
             points: for each instance at each step, drawn at random; None for all.
-            context: (fewest, most) points that the encoder sees of each instance, evenly drawn on a logarithmic scale; None for all.
+            context: (fewest, most) points that the encoder sees of each instance, evenly drawn on a logarithmic scale; None for
+                all.
             latent_weight, parameter_weight: of mean z² and mean θ² (see :mod:`pinnsiren.space.training`).
             held_out: instances from number ``instances`` on, which are measured every ``every`` iterations.
             max_time: seconds, after which the best so far is kept.
@@ -141,15 +143,15 @@ class Space:
         try:
             for loss in training.run(seconds, bar):
                 if not math.isfinite(loss):
-                    return Status("diverged", False, "the loss is not finite; the best parameters before that are kept. Lower the "
-                                  "learning rate, or scale the family's data to values near one.")
+                    return Status("diverged", False, "the loss is not finite; the best parameters before that are kept. Lower "
+                                  "the learning rate, or scale the family's data to values near one.")
                 if checkpoint is not None and time.monotonic() - last > every:
                     self._write(checkpoint, training.record(), training.best)
                     last = time.monotonic()
         except KeyboardInterrupt:
-            return Status("interrupted", True, "stopped by Ctrl-C; the best so far is kept. fit with the same arguments goes on.")
+            return Status("interrupted", True, f"stopped by Ctrl-C; {GOES_ON}")
         if training.iteration < training.plan.iterations:
-            return Status("time", True, "max_time is over; the best so far is kept. fit with the same arguments goes on.")
+            return Status("time", True, f"max_time is over; {GOES_ON}")
         return Status("finished", True, f"mean square residual {training.measure:.3g} on instances that were held out.")
 
     def latents(self, *seen_of: PointSet | Problem) -> Tensor:
@@ -180,6 +182,21 @@ class Space:
             raise DataError(f"a latent has shape {tuple(latent.shape)}; expected ({self.generator.hypernetwork.latent},).")
         with torch.no_grad():
             return self.generator.network(self.generator.hypernetwork(latent[None].to(self.generator.like))[0])
+
+    def solution(self, problem: Problem, seen_of: PointSet | Problem | Tensor | None = None) -> Solution:
+        """One pass as a solution: to evaluate, to draw, to validate.
+
+        Args:
+            problem: in the fields of the family; it may say the same as an instance in other words.
+            seen_of: see :meth:`network`; by default the problem's own data.
+        """
+        formulation = formulated(problem, self.ansatz)
+        network = self.network(problem if seen_of is None else seen_of)
+        model = Model({carried_fields(formulation.problem): network})
+        status = Status("finished", True, "one pass of a space; ps.solve(problem, network=space.network(…)) refines it.")
+        like = self.generator.like
+        settings = {**environment(like.device, like.dtype), "solver": "Space"}
+        return Solution(problem, model, no_history(), status, settings=settings, forms=formulation.forms)
 
     def optimised(self, problem: Problem, iterations: int = 100, *, latent_weight: float = 0.1,
                   start: Tensor | None = None) -> Tensor:

@@ -156,7 +156,9 @@ class Training:
 
     def history(self) -> History:
         """What was measured so far."""
-        seconds, loss, measure = (np.array(column) for column in zip(*self.rows, strict=True)) if self.rows else [np.empty(0)] * 3
+        if not self.rows:
+            return no_history()
+        seconds, loss, measure = (np.array(column) for column in zip(*self.rows, strict=True))
         return History(seconds, loss, measure, {}, ("space",) * len(self.rows))
 
     def _restore(self, state: Mapping[str, Any]) -> None:
@@ -190,8 +192,8 @@ class Training:
         counts = [i.counts for i in chosen]
         if self.plan.points is None:
             if any(c != counts[0] for c in counts):
-                raise DataError(f"instances of the family have different numbers of points ({counts[0]} and others); say how many "
-                                "of each are drawn at every step: fit(…, points=200).")
+                raise DataError(f"instances of the family have different numbers of points ({counts[0]} and others); say how "
+                                "many of each are drawn at every step: fit(…, points=200).")
             return self.residual.placed(_together([i.columns for i in chosen]))
         total = sum(counts[0])
         keep = [max(1, round(self.plan.points * n / total)) for n in counts[0]]
@@ -227,7 +229,8 @@ class Training:
         """An instance, made when it is first needed."""
         if number not in self.instances:
             points = observed_set(self.family.problem(number), self.family.observed)
-            self.instances[number] = Instance(self.family.columns(number, self.residual), *seen(points, self.family.observed, self.generator.like))
+            self.instances[number] = Instance(self.family.columns(number, self.residual),
+                                              *seen(points, self.family.observed, self.generator.like))
         return self.instances[number]
 
     def _standardise(self) -> None:
@@ -241,8 +244,8 @@ class Training:
         spread = values.std(0, unbiased=False)
         for symbol, s, mean in zip(self.family.observed, spread.tolist(), values.mean(0).tolist(), strict=True):
             if not s > 1e-7 * abs(mean):
-                raise DataError(f"the data {symbol} are {mean:g} everywhere in all of {len(some)} instances: nothing tells them "
-                                "apart. Give a family whose data vary.")
+                raise DataError(f"the data {symbol} are {mean:g} everywhere in all of {len(some)} instances: nothing tells "
+                                "them apart. Give a family whose data vary.")
         if self.generator.encoder is not None:
             self.generator.shift.copy_(values.mean(0))
             self.generator.scale.copy_(spread)
@@ -252,6 +255,11 @@ class Training:
             self.generator.centre.copy_(latents.mean(0))
             self.generator.width.copy_(width + 1e-3 * width.mean())  # a ReLU network may not use all of its outputs
             self.best = self.generator.state()
+
+
+def no_history() -> History:
+    """Of what was not iterated."""
+    return History(np.empty(0), np.empty(0), np.empty(0), {}, ())
 
 
 def _together(parts: Sequence[Sequence[Columns]]) -> list[Columns]:
