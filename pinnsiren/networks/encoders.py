@@ -86,8 +86,8 @@ class Encoder(nn.Module, ABC):
 
     def _bounded(self, box: Sequence[Sequence[float]] | None) -> None:
         centre, half_width = centre_and_half_width(box, self.inputs)
-        self.register_buffer("centre", centre)
-        self.register_buffer("half_width", half_width)
+        self.register_buffer("centre", centre.float())
+        self.register_buffer("half_width", half_width.float())
 
     def _box(self) -> list[list[float]]:
         low, high = self.centre - self.half_width, self.centre + self.half_width
