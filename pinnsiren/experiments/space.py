@@ -56,7 +56,7 @@ NARROW, SOLUTION_OMEGA0 = 24, 4.0  # width of the SIREN for solutions: a step of
 NODES = 32  # of the Chebyshev reference, along each side: its own error is about 1e-8
 
 
-def compare(folder: Path, seconds: float = 270.0, images: Path | None = None, size: int = 32, width: int = 64,
+def compare(folder: Path, seconds: float = 210.0, images: Path | None = None, size: int = 32, width: int = 32,
             training: int = 2000, instances: int = 1000, seed: int = 0) -> list[Row]:
     """A space of functions: images from 10, 100 and 1000 pixels, and solutions of two families of equations.
 
@@ -78,17 +78,18 @@ def compare(folder: Path, seconds: float = 270.0, images: Path | None = None, si
     return rows
 
 
-def _trained(make: Callable[[], Space], settings: Mapping[str, Any], seconds: float) -> tuple[Space, str, float]:
+def _trained(make: Callable[[int], Space], instances: int, settings: Mapping[str, Any],
+             seconds: float) -> tuple[Space, str, float]:
     """A space that is trained for about so many seconds; how many iterations that were; and the seconds that they took.
 
     How many iterations there is time for is measured beforehand: the learning rate's cosine has to know.
+
+    Args:
+        make: from a number of instances to a new space.
     """
-    trial = make()
-    trial.fit(WARM_UP, progress=False, **settings)
-    start = time.monotonic()
-    trial.fit(2 * WARM_UP, progress=False, **settings)
-    rate = 2 * WARM_UP / (time.monotonic() - start)
-    space = make()
+    trial = make(min(BATCH, instances)).fit(3 * WARM_UP, every=WARM_UP, progress=False, **settings).history.seconds
+    rate = 2 * WARM_UP / float(trial[-1] - trial[0])  # the first of them make the instances
+    space = make(instances)
     fitted = space.fit(max(2 * WARM_UP, round(rate * seconds)), max_time=LATEST * seconds, progress=False, **settings)
     taken = float(fitted.history.seconds[-1])
     return space, f"{fitted.iterations} steps of {BATCH}", taken
@@ -104,13 +105,13 @@ def _image_rows(patches: Patches, folder: Path, seconds: float, *, width: int, s
         pictures["interpolation", k] = found
         yield Row(NAME, "interpolation, no network", f"{k} pixels of {where}", _error(patches, test, found), "MSE", 0.0)
     for kind in ("conv", "set"):
-        def make(kind: str = kind) -> Space:
+        def make(count: int, kind: str = kind) -> Space:
             network = Siren(2, 3, width=width, layers=4, omega0=IMAGE_OMEGA0, seed=seed)
-            return Space(patches.problem, network, _encoder(kind, patches), instances=patches.training, seed=seed)
+            return Space(patches.problem, network, _encoder(kind, patches), instances=count, seed=seed)
 
-        settings = {"batch": BATCH, "points": PIXELS, "context": (contexts[0], contexts[-1]), "learning_rate": 2e-3,
+        settings = {"batch": BATCH, "points": PIXELS, "context": (contexts[0], contexts[-1]), "learning_rate": 1e-3,
                     "seed": seed, "parameter_weight": IMAGE_WEIGHT, "held_out": min(16, len(test))}
-        space, steps, taken = _trained(make, settings, SHARES[kind] * seconds)
+        space, steps, taken = _trained(make, patches.training, settings, SHARES[kind] * seconds)
         space.save(folder / f"images_{kind}.h5")
         for k in contexts:
             found = [_picture(patches, space.network(patches.pixels(n, _context(patches, n, k)))) for n in test]
@@ -167,12 +168,12 @@ def _solution_rows(members: Members, folder: Path, seconds: float, *, instances:
     network = Siren(2, 1, width=NARROW, layers=3, omega0=[SOLUTION_OMEGA0, 1.0, 1.0], seed=seed)
     family = Family(members.instance, members.observed)
 
-    def make() -> Space:
-        return Space(family, network, SetEncoder(2, 1, 64, width=64), instances=instances, spread=0.05, seed=seed)
+    def make(count: int) -> Space:
+        return Space(family, network, SetEncoder(2, 1, 64, width=64), instances=count, spread=0.05, seed=seed)
 
-    settings = {"batch": BATCH, "points": 100, "context": (SENSORS[0], 400), "learning_rate": 5e-3, "latent_weight": 1e-3,
+    settings = {"batch": BATCH, "points": 100, "context": (SENSORS[0], 400), "learning_rate": 2e-3, "latent_weight": 1e-3,
                 "parameter_weight": 0.0, "seed": seed}
-    space, steps, taken = _trained(make, settings, seconds)
+    space, steps, taken = _trained(make, instances, settings, seconds)
     space.save(folder / f"{members.name}.h5")
     known = Known(members, range(instances + 16, instances + 16 + PASSES))
     told = f"{members.title}: median of {PASSES} new members; {instances} to train on, {steps}, residuals alone"

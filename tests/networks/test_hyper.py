@@ -1,4 +1,4 @@
-"""A hypernetwork starts with networks that have a SIREN's statistics, and residuals at what it gives have the right gradients."""
+"""A hypernetwork starts with a SIREN's statistics, and residuals at what it gives have the right gradients."""
 
 import pytest
 import torch

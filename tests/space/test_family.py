@@ -18,7 +18,8 @@ PLACES = SQUARE.interior.sample(20, seed=0).values
 def member(number, left=None, data=None, count=20, weight=1.0, region=SQUARE.boundary):
     places = PLACES[:count]
     columns = {F: number + places[:, 0]} if data is None else data
-    return ps.Problem(ps.Equation(-ps.laplacian(U) if left is None else left, F).on(ps.PointSet((X, Y), places, columns), weight),
+    inside = ps.PointSet((X, Y), places, columns)
+    return ps.Problem(ps.Equation(-ps.laplacian(U) if left is None else left, F).on(inside, weight),
                       ps.Equation(U, 0).on(region))
 
 

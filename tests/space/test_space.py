@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy
 import torch
 
 import pinnsiren as ps
@@ -73,19 +74,16 @@ def test_it_learns_solutions_that_it_is_never_shown(learned):
 def test_a_few_gauss_newton_steps_refine_it(learned):
     own, _ = learned
     number = 1003
-    written_out = ps.Problem(ps.Equation(-U.diff(X, 2), _formula(number)).on(LINE.interior), ps.Equation(U, 0).on(LINE.boundary))
+    a, b = map(float, amplitudes(number))
+    known = a * sympy.sin(sympy.pi * X) + b * sympy.cos(sympy.pi * X / 2)
+    written_out = ps.Problem(ps.Equation(-U.diff(X, 2), -known.diff(X, 2)).on(LINE.interior),
+                             ps.Equation(U, 0).on(LINE.boundary))
     start = own.network(member(number))
     steps = ps.GaussNewton(iterations=10)
     found = [error(ps.solve(written_out, network=n, solver=steps, ansatz=False, progress=False), number)
              for n in (start, own.generator.target)]
     assert found[0] < 0.2 * error(own.solution(member(number)), number)
     assert found[0] < 0.2 * found[1]
-
-
-def _formula(number):
-    import sympy
-    a, b = map(float, amplitudes(number))
-    return a * sympy.pi**2 * sympy.sin(sympy.pi * X) + b * (sympy.pi / 2) ** 2 * sympy.cos(sympy.pi * X / 2)
 
 
 def test_latents_are_found_without_the_encoder(learned):
@@ -181,14 +179,15 @@ def test_parts_that_do_not_fit():
 
 
 def test_training_that_cannot_be():
-    with pytest.raises(DataError, match=r"context of up to 100 points was asked for, and an instance has 24; give context=\(10, 24\)"):
+    with pytest.raises(DataError, match=r"context of up to 100 points was asked for, .* has 24; give context=\(10, 24\)"):
         trained(space(), 2, context=(10, 100))
     with pytest.raises(DataError, match="data f are 0 everywhere in all of 16 instances: nothing tells them apart"):
         trained(space(family=lambda n: member(n, scale=0.0), instances=16), 2)
     with pytest.raises(DataError, match="different numbers of points"):
         trained(space(family=lambda n: member(n, 10 + n)), 2)
-    for message, settings in {"iterations=0": {"iterations": 0}, "batch=-1": {"batch": -1}, "learning_rate=0": {"learning_rate": 0},
-                              r"context=\(9, 3\)": {"context": (9, 3)}, "max_time=0": {"max_time": 0}}.items():
+    for message, settings in {"iterations=0": {"iterations": 0}, "batch=-1": {"batch": -1},
+                              "learning_rate=0": {"learning_rate": 0}, r"context=\(9, 3\)": {"context": (9, 3)},
+                              "max_time=0": {"max_time": 0}}.items():
         with pytest.raises(SolveError, match=message):
             trained(space(), **settings)
 
