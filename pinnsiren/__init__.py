@@ -77,6 +77,6 @@ __all__ = [
     "ModuleNetwork", "Muon", "Network", "Normal", "Parameter", "PinnsirenError", "PointSet", "Polygon", "Problem",
     "ProblemError", "ProblemWarning", "RankError", "Ranks", "Reference", "ReferenceError", "Region", "Report", "SSBroyden",
     "Sequence", "Siren", "Solution", "SolveError", "Solver", "Space", "Status", "StorageError", "Tabulated", "TimeSlabs",
-    "Unknown", "Windows", "__version__", "coordinates", "diagnose", "div", "grad", "laplacian", "load", "normal_derivative", "resume",
-    "solve", "time", "validate",
+    "Unknown", "Windows", "__version__", "coordinates", "diagnose", "div", "grad", "laplacian", "load", "normal_derivative",
+    "resume", "solve", "time", "validate",
 ]

@@ -28,6 +28,7 @@ class Generator(nn.Module):
         seed: of the table.
 
     Attributes:
+        ready: (1,), whether these were set; a training that follows another leaves them.
         shift, scale: (c,), mean and standard deviation of the values seen in training: an encoder reads (values − shift)/scale.
         centre, width: (L,), of what the encoder gave at the start of the training: latents are (what it gives − centre)/width.
             Most of what a new encoder says is the same for all instances; without this nothing is learned for long.
@@ -36,6 +37,7 @@ class Generator(nn.Module):
         SolveError: an encoder and a hypernetwork whose latents have different lengths.
     """
 
+    ready: Tensor
     shift: Tensor
     scale: Tensor
     centre: Tensor
@@ -54,6 +56,7 @@ class Generator(nn.Module):
         drawn = torch.randn(instances, hypernetwork.latent, generator=torch.Generator().manual_seed(seed))
         self.table = nn.Parameter((NEAR_ZERO * drawn).to(like)) if encoder is None else None
         channels = 0 if encoder is None else encoder.channels
+        self.register_buffer("ready", torch.zeros(1, dtype=torch.bool, device=like.device))
         self.register_buffer("shift", torch.zeros(channels).to(like))
         self.register_buffer("scale", torch.ones(channels).to(like))
         self.register_buffer("centre", torch.zeros(hypernetwork.latent).to(like))

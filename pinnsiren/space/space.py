@@ -32,7 +32,7 @@ from pinnsiren.solvers.snapshot import plain, tensors
 from pinnsiren.space.family import Family, carried_fields, formulated, observed_set, seen
 from pinnsiren.space.generator import Generator
 from pinnsiren.space.inference import optimised
-from pinnsiren.space.training import Plan, Training, no_history
+from pinnsiren.space.training import Interrupt, Plan, Training, no_history
 from pinnsiren.symbols import Data
 from pinnsiren.version import __version__
 
@@ -140,7 +140,7 @@ class Space:
 
     def _run(self, training: Training, seconds: float, bar: "tqdm[Any]", checkpoint: Path | None, every: float) -> Status:
         last = time.monotonic()
-        try:
+        with Interrupt() as interrupt:
             for loss in training.run(seconds, bar):
                 if not math.isfinite(loss):
                     return Status("diverged", False, "the loss is not finite; the best parameters before that are kept. Lower "
@@ -148,8 +148,8 @@ class Space:
                 if checkpoint is not None and time.monotonic() - last > every:
                     self._write(checkpoint, training.record(), training.best)
                     last = time.monotonic()
-        except KeyboardInterrupt:
-            return Status("interrupted", True, f"stopped by Ctrl-C; {GOES_ON}")
+                if interrupt.asked:
+                    return Status("interrupted", True, f"stopped by Ctrl-C; {GOES_ON}")
         if training.iteration < training.plan.iterations:
             return Status("time", True, f"max_time is over; {GOES_ON}")
         return Status("finished", True, f"mean square residual {training.measure:.3g} on instances that were held out.")

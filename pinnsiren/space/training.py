@@ -7,6 +7,8 @@ The loss is the mean over a mini-batch of ‖r_i(θ(z_i))‖² = Σ_m w_m mean |
 """
 
 import math
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -118,10 +120,10 @@ class Training:
         fused = self.generator.like.device.type == "cpu"  # a third of the time of a step was Adam's own
         self.adam = torch.optim.Adam(self.generator.parameters(), lr=self.plan.learning_rate, fused=fused)
         self.best = self.generator.state()
-        if self.state is None:
-            self._standardise()
-        else:
+        if self.state is not None:
             self._restore(self.state)
+        elif not bool(self.generator.ready):
+            self._standardise()
 
     def run(self, seconds: float, bar: "tqdm[Any]") -> Iterator[float]:
         """Iterate to the plan's end or until time is over, each time giving the loss; the caller may stop at any."""
@@ -135,7 +137,7 @@ class Training:
                 bar.set_postfix(loss=f"{self.rows[-1][1]:.3g}", held_out=f"{self.rows[-1][2]:.3g}", refresh=False)
             bar.update()
             yield self.losses[-1]
-            if self.seconds > seconds:
+            if self.seconds - before > seconds:
                 return
 
     def finish(self) -> dict[str, Any]:
@@ -167,9 +169,10 @@ class Training:
         self.losses, self.rows = list(state["losses"]), [tuple(r) for r in state["rows"]]
         self.random.set_state(torch.as_tensor(np.asarray(state["random"])))
         self.generator.load_state_dict(tensors(state["latest"]))
-        self.best = {k: v.to(like) for k, v in tensors(state["best"]).items()}
+        self.best = {k: v.to(like.device) for k, v in tensors(state["best"]).items()}
         groups = self.adam.state_dict()["param_groups"]
-        self.adam.load_state_dict({"state": {k: tensors(v) for k, v in state["adam"]}, "param_groups": groups})
+        moments = {k: {name: torch.as_tensor(v) for name, v in own.items()} for k, own in state["adam"]}
+        self.adam.load_state_dict({"state": moments, "param_groups": groups})
 
     def _step(self) -> float:
         """One step of Adam; the loss before it, regularisers apart."""
@@ -234,7 +237,7 @@ class Training:
         return self.instances[number]
 
     def _standardise(self) -> None:
-        """Tell the encoder the mean and the spread of what it will see.
+        """Tell the encoder the mean and the spread of what it will see, and of its latents; once, for all learns with them.
 
         Raises:
             DataError: data that are the same everywhere.
@@ -254,7 +257,8 @@ class Training:
             width = latents.std(0, unbiased=False)
             self.generator.centre.copy_(latents.mean(0))
             self.generator.width.copy_(width + 1e-3 * width.mean())  # a ReLU network may not use all of its outputs
-            self.best = self.generator.state()
+        self.generator.ready.fill_(True)
+        self.best = self.generator.state()
 
 
 def no_history() -> History:
@@ -265,6 +269,25 @@ def no_history() -> History:
 def _together(parts: Sequence[Sequence[Columns]]) -> list[Columns]:
     """Columns of several instances, one after the other, for each sample."""
     return [{s: torch.cat([p[s] for p in of_sample]) for s in of_sample[0]} for of_sample in zip(*parts, strict=True)]
+
+
+class Interrupt:
+    """While steps are taken, Ctrl-C waits for the end of one: what is kept to go on from is then no half step."""
+
+    asked: bool = False
+
+    def __enter__(self) -> "Interrupt":
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._main:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
 
 
 def context(places: Tensor, values: Tensor, numbers: tuple[int, int] | None,

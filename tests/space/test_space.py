@@ -1,5 +1,7 @@
 """A space learns the solutions of a family from residuals alone; it goes on, it is saved, and it says what does not fit."""
 
+import signal
+
 import numpy as np
 import pytest
 import sympy
@@ -116,8 +118,8 @@ def test_a_training_that_is_cut_short_goes_on_as_if_it_had_not_been(through_a_fi
 
     def stopping(self):
         seen.append(0)
-        if len(seen) == 33:
-            raise KeyboardInterrupt
+        if len(seen) == 32:
+            signal.raise_signal(signal.SIGINT)  # in the middle of a step, which is finished first
         return step(self)
 
     with monkeypatch.context() as patch:
@@ -132,6 +134,13 @@ def test_a_training_that_is_cut_short_goes_on_as_if_it_had_not_been(through_a_fi
     assert np.array_equal(gone_on.history.measure, expected.history.measure)
     for name, value in whole.generator.state().items():
         assert torch.equal(own.generator.state()[name], value), name
+
+
+def test_a_second_training_starts_from_the_best_of_the_first():
+    own = space(instances=16)
+    first = trained(own, 100)
+    second = trained(own, 1, learning_rate=1e-12)
+    assert second.history.measure[0] == pytest.approx(first.history.measure.min(), rel=1e-3)
 
 
 def test_time_ends_a_training_and_the_best_is_kept():
