@@ -24,6 +24,7 @@ def test_the_order_of_what_is_seen_makes_no_difference_and_neither_do_neighbours
     together = own(Seen.of([(places, values), other]))
     alone = own(Seen.of([(places[order], values[order])]))
     assert torch.allclose(alone[0], together[0], rtol=1e-4, atol=1e-5)
+    assert torch.allclose(own(Seen.of([other]))[0], together[1], rtol=1e-4, atol=1e-5)
     changed = values.clone()
     changed[7] += 1
     assert not torch.allclose(own(Seen.of([(places, changed)]))[0], together[0], rtol=1e-4, atol=1e-5)

@@ -49,6 +49,23 @@ def test_one_pass_for_many_is_many_passes(name):
             assert torch.allclose(together[k].grad[number], v.grad, rtol=1e-11, atol=1e-11), k
 
 
+def test_the_gradient_of_a_plain_sum_of_features():
+    network = NETWORKS["siren"]()
+
+    class Hidden(Jet):
+        def forward(self, *arguments):
+            return self.network.hidden(*arguments)
+
+    points = torch.rand(4, 2, dtype=DOUBLE)
+    gradients = []
+    for shape in ((), (1,)):  # one network, and one in a row of one
+        own = {f"network.{k}": v.detach().expand(*shape, *v.shape).clone().requires_grad_()
+               for k, v in network.named_parameters()}
+        functional_call(Hidden(network), own, (points, Channels(2, ((1, 0),)))).sum().backward()
+        gradients.append(own["network.layers.1.weight"].grad)
+    assert torch.allclose(gradients[1][0], gradients[0], rtol=1e-12)
+
+
 def test_points_that_cannot_be_shared_equally():
     network = NETWORKS["siren"]()
     together = {f"network.{k}": v.detach().expand(COUNT, *v.shape) for k, v in network.named_parameters()}
