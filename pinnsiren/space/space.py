@@ -117,18 +117,13 @@ class Space:
             DataError: data that are the same everywhere, or a context of more points than there are.
             StorageError: a checkpoint that cannot be written.
         """
-        if self.family is None:
-            raise SolveError("this space was loaded without its family, which a file cannot hold; give it again: "
-                             "ps.Space.load(path, family).")
-        if max_time is not None and not max_time > 0:
-            raise SolveError(f"max_time={max_time}; give seconds > 0, or None for no limit.")
         if checkpoint is not None:
             storage.require_writable(checkpoint)
         plan = Plan(iterations, self.instances, held_out, batch, learning_rate, points, context, latent_weight,
                     parameter_weight, every, seed)
         going_on = self._training if self._training is not None and self._training["plan"] == plan.record() else None
-        training = Training(self.generator, self.family, plan, going_on)
-        limit = math.inf if max_time is None else max_time
+        training = Training(self.generator, self._family(), plan, going_on)
+        limit = _limit(max_time)
         with tqdm(total=iterations, initial=training.iteration, desc="space", unit="it", dynamic_ncols=True,
                   disable=None if progress is None else not progress) as bar:
             status = self._run(training, limit, bar, checkpoint, checkpoint_every)
@@ -137,6 +132,12 @@ class Space:
         if checkpoint is not None:
             self.save(checkpoint)
         return Fitted(status, training.history(), training.iteration)
+
+    def _family(self) -> Family:
+        if self.family is None:
+            raise SolveError("this space was loaded without its family, which a file cannot hold; give it again: "
+                             "ps.Space.load(path, family).")
+        return self.family
 
     def _run(self, training: Training, seconds: float, bar: "tqdm[Any]", checkpoint: Path | None, every: float) -> Status:
         last = time.monotonic()
@@ -262,6 +263,12 @@ class Space:
         if made is not None:
             _require_fitting(made, space.generator.target, space.generator.encoder)
         return space
+
+
+def _limit(max_time: float | None) -> float:
+    if max_time is not None and not max_time > 0:
+        raise SolveError(f"max_time={max_time}; give seconds > 0, or None for no limit.")
+    return math.inf if max_time is None else max_time
 
 
 def _generator(record: Mapping[str, Any]) -> Generator:
