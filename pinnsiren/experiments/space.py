@@ -56,7 +56,7 @@ NARROW, SOLUTION_OMEGA0 = 24, 4.0  # width of the SIREN for solutions: a step of
 NODES = 32  # of the Chebyshev reference, along each side: its own error is about 1e-8
 
 
-def compare(folder: Path, seconds: float = 210.0, images: Path | None = None, size: int = 32, width: int = 32,
+def compare(folder: Path, seconds: float = 180.0, images: Path | None = None, size: int = 32, width: int = 32,
             training: int = 2000, instances: int = 1000, seed: int = 0) -> list[Row]:
     """A space of functions: images from 10, 100 and 1000 pixels, and solutions of two families of equations.
 
