@@ -40,6 +40,7 @@ from pinnsiren.solvers import (
     SSBroyden,
     TimeSlabs,
 )
+from pinnsiren.space import Family, Space
 from pinnsiren.symbols import (
     Data,
     Field,
@@ -71,11 +72,11 @@ from pinnsiren.version import __version__
 __all__ = [
     "LBFGS", "MLP", "NNCG", "PML", "SOAP", "Adam", "Ansatz", "Automatic", "Ball", "Box", "Chebyshev", "Constraint",
     "Continuation", "Curriculum", "Data", "DataError", "Diagnosis", "Disc", "Domain", "DomainError", "Equation",
-    "EquationError", "Estimate", "Exact", "FastSweeping", "Field", "FiniteDifference", "FiniteElements", "Fourier",
+    "EquationError", "Estimate", "Exact", "Family", "FastSweeping", "Field", "FiniteDifference", "FiniteElements", "Fourier",
     "GaussNewton", "Gridded", "History", "Interval", "Leapfrog", "LeastSquares", "MatrixFree", "Mesh", "MethodOfLines",
     "ModuleNetwork", "Muon", "Network", "Normal", "Parameter", "PinnsirenError", "PointSet", "Polygon", "Problem",
     "ProblemError", "ProblemWarning", "RankError", "Ranks", "Reference", "ReferenceError", "Region", "Report", "SSBroyden",
-    "Sequence", "Siren", "Solution", "SolveError", "Solver", "Status", "StorageError", "Tabulated", "TimeSlabs", "Unknown",
-    "Windows", "__version__", "coordinates", "diagnose", "div", "grad", "laplacian", "load", "normal_derivative", "resume",
-    "solve", "time", "validate",
+    "Sequence", "Siren", "Solution", "SolveError", "Solver", "Space", "Status", "StorageError", "Tabulated", "TimeSlabs",
+    "Unknown", "Windows", "__version__", "coordinates", "diagnose", "div", "grad", "laplacian", "load", "normal_derivative",
+    "resume", "solve", "time", "validate",
 ]

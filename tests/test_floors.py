@@ -25,7 +25,7 @@ HOUSE = {  # floor -> its rooms: modules and subpackages of pinnsiren
     "how": "jets sine fused activations bessel exponential_integral networks ranks",
     "joint": "compile model last_layer residual",
     "show": "plotting planes storage",
-    "solve": "solve solution checkpoint diagnosis",
+    "solve": "solve solution checkpoint diagnosis space",
     "solvers": "solvers",
     "validation": "validation",
     "experiments": "experiments",

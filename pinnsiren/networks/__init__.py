@@ -12,6 +12,7 @@ from pinnsiren.errors import StorageError
 from pinnsiren.jets import Channels
 from pinnsiren.networks.constant import Constant
 from pinnsiren.networks.corners import Cornered
+from pinnsiren.networks.encoders import ConvEncoder, SetEncoder
 from pinnsiren.networks.fourier import Fourier
 from pinnsiren.networks.mlp import MLP
 from pinnsiren.networks.module import ModuleNetwork
@@ -21,8 +22,8 @@ from pinnsiren.networks.slabs import Slabs
 from pinnsiren.networks.windows import Windows
 
 __all__ = [
-    "MLP", "Channels", "Constant", "Cornered", "Fourier", "LinearOutput", "ModuleNetwork", "Network", "Siren", "Slabs", "Trace",
-    "Windows", "build", "kinds",
+    "MLP", "Channels", "Constant", "ConvEncoder", "Cornered", "Fourier", "LinearOutput", "ModuleNetwork", "Network",
+    "SetEncoder", "Siren", "Slabs", "Trace", "Windows", "build", "kinds",
 ]
 
 

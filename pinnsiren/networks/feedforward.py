@@ -17,6 +17,7 @@ from pinnsiren.jets import Channels, Weights, operator_weights, slice_weights
 from pinnsiren.networks.adjoint import Output, is_cheaper, swept
 from pinnsiren.networks.layers import Layers, Signal, Tape, backward, composed, forward
 from pinnsiren.networks.network import LinearOutput, Trace
+from pinnsiren.networks.stacked import stacked
 
 POINTS_AT_ONCE = 256  # whose outer products are formed in the cache before they go to their rows
 
@@ -83,6 +84,8 @@ class FeedForward(LinearOutput):
         self.check(points, channels)
         layers, scaled = self.tensors(), self.scaled(points)
         weights = operator_weights(channels, coefficients, points)
+        if layers.weights[0].dim() == 3:  # in the place of its parameters are those of many networks
+            return stacked(layers, scaled, channels, weights, output=output)
         if torch.compiler.is_compiling():
             return _combine(composed(layers, scaled, channels, weights), output)
         if output and is_cheaper(channels, self.outputs):
