@@ -19,10 +19,14 @@ from pinnsiren.solvers.task import Task
 
 POINTS_PER_CELL = 256  # data points; 8 times as many were 2 dB better on a photograph, and 2 to 4 times slower
 FEATURES_PER_POINT = 1.6  # 1.2 leaves gaps; above 2 the Laplacian's rows no longer determine the coefficients
+POINTS_PER_SIDE = 4  # of a cell on a grid in space that stands beside scattered points
+SPACE_FEATURES = 8  # the fewest that there are: 35 with the constant and the lowest waves; 91 were worse between the points
+SPACE_BAND = 4.0  # radians per cell there: a third of what the grid could carry
 LOCAL_BAND = 6.0  # radians per cell of windows on a domain: two periods in a window
 FEATURES_PER_PERIOD = 3.0  # of the local band, along each coordinate
 ROWS_PER_FEATURE = 2.0  # inside domains
 MOST_CELLS = 1000  # of windows on a domain: some minutes
+SPACE = 3  # dimensions
 SAFETY = 1.5  # on the problem's own length scales, which are root mean squares
 FALLBACK_BAND = 12.0  # radians per half-width where nothing tells a length scale
 
@@ -48,15 +52,18 @@ def choose(problem: Problem) -> Choice:
 
     On pixels: cells of 256 of them (16² in 2D), 1.6 features a pixel, all frequencies up to half of the sampling
     frequency. The box is made of whole cells, so that all see their pixels at the same places.
+    On a grid in space beside scattered points, as distances around a surface are: cells of 4³ places and 35 features.
     On domains: cells in which 1.5 times the problem's own length scales make two periods a window, three features a
     period along each coordinate, and two points a feature.
     """
     order = max(p.order for c in problem.constraints for p in partials(c.residuals))
     smoothness = max(1, 2 * order - 1)
-    data = max((c.region for c in problem.constraints if isinstance(c.region, PointSet)), key=len, default=None)
-    pixels = Lattice.of(data.values) if data is not None else None
-    if pixels is not None:
-        return _on_pixels(pixels, smoothness)
+    data = {c.region for c in problem.constraints if isinstance(c.region, PointSet)}
+    grids = {d: lattice for d in data if (lattice := Lattice.of(d.values)) is not None}
+    if grids:
+        largest = max(grids, key=len)
+        scattered = len(problem.coordinates) == SPACE and len(grids) < len(data)
+        return (_beside_points if scattered else _on_pixels)(grids[largest], smoothness)
     bounds = np.array([problem.bounds[c] for c in problem.coordinates])
     scales = length_scales(problem)
     band = [SAFETY * scales[c] if c in scales else FALLBACK_BAND for c in problem.coordinates]
@@ -80,6 +87,14 @@ def _on_pixels(pixels: Lattice, smoothness: int) -> Choice:
     nyquist = np.pi / pixels.spacing * width / 2
     features = round(FEATURES_PER_POINT * side ** len(cells))
     return Choice(cells, features, tuple(nyquist), np.stack([lower, lower + width], axis=1), smoothness, side)
+
+
+def _beside_points(grid: Lattice, smoothness: int) -> Choice:
+    cells = tuple(math.ceil(n / POINTS_PER_SIDE) for n in grid.counts)
+    lower = grid.first - grid.spacing / 2
+    width = np.array(cells) * POINTS_PER_SIDE * grid.spacing
+    band = tuple(SPACE_BAND * n / 2 for n in cells)
+    return Choice(cells, SPACE_FEATURES, band, np.stack([lower, lower + width], axis=1), smoothness, POINTS_PER_SIDE)
 
 
 def on_cells(problem: Problem, network: Windows, per_cell: int, wanted: Sequence[int | None]) -> Problem:
