@@ -17,7 +17,7 @@ from pinnsiren.domains.implicit import Region
 from pinnsiren.errors import DataError, DomainError
 from pinnsiren.gridded import Gridded
 from pinnsiren.sampling import Array
-from pinnsiren.signals.points import PointCloud
+from pinnsiren.signals.points import PointCloud, nearest
 
 Function = Callable[[Array], ArrayLike]  # points (n, 3) -> values (n,)
 Faces = NDArray[np.int64]
@@ -27,6 +27,7 @@ CHUNK = 262_144  # points for which the function is asked at once
 BLOCK = 8  # nodes along each side of the blocks that a bound of the slope may leave out
 CLEAR = 1e-3  # of the function's change over a cell: values nearer to 0 are moved away, lest corners of triangles coincide
 SEAM = 1e-2  # cells: how far the same corner may be in two slabs, in single precision
+ON_LAYER = 1e-4  # cells; corners elsewhere are at least ``CLEAR`` away
 KINDS = (".ply", ".obj", ".stl", ".off")
 _INSTALL = "pip install 'pinnsiren[mesh]'"
 
@@ -206,7 +207,9 @@ def _slabs(function: Function, grid: _Grid, level: float, slope: float | None) -
     kept: Array | None = None
     for first in range(0, grid.counts[0], thick):
         last = min(first + thick, grid.counts[0])
-        values = _clear(_layers(function, grid, (first, last), level=level, slope=slope))
+        values = _layers(function, grid, (first, last), level=level, slope=slope)
+        step = max(float(np.abs(np.diff(values, axis=i)).max(initial=0.0)) for i in range(3))
+        values = _clear(values, CLEAR * (step if slope is None else min(step, slope * float(grid.spacing.max()))))
         slab = values if kept is None else np.concatenate([kept, values])
         kept = values[-1:]
         if len(slab) > 1:
@@ -222,15 +225,18 @@ def _layers(function: Function, grid: _Grid, layers: tuple[int, int], *, level: 
     middle = _evaluated(function, grid.lower + grid.spacing * (corners + (BLOCK - 1) / 2)) - level
     reach = slope * float(np.linalg.norm(grid.spacing)) * (BLOCK + 1) / 2  # to the nodes beside the block, too
     coarse = middle.reshape([len(s) for s in starts])
-    near = (np.abs(middle) <= reach).reshape(coarse.shape)
-    values, wanted = coarse, near
-    for axis in range(3):
-        values, wanted = (np.repeat(a, BLOCK, axis)[(slice(None),) * axis + (slice(shape[axis]),)] for a in (values, wanted))
-    values = values.copy()
-    places = np.argwhere(wanted) + [layers[0], 0, 0]
+    values, wanted = _spread(coarse, shape), np.abs(_spread(coarse, shape)) <= reach
+    places = np.argwhere(wanted) + np.array([layers[0], 0, 0])
     if len(places):
         values[wanted] = _evaluated(function, grid.lower + grid.spacing * places) - level
     return values
+
+
+def _spread(blocks: Array, shape: tuple[int, ...]) -> Array:
+    """A value of each block at all of its nodes."""
+    for axis, count in enumerate(shape):
+        blocks = np.repeat(blocks, BLOCK, axis).take(np.arange(count), axis)
+    return blocks
 
 
 def _evaluated(function: Function, points: Array) -> Array:
@@ -240,14 +246,13 @@ def _evaluated(function: Function, points: Array) -> Array:
         raise DataError(f"the function gave values of shape {values.shape} for {len(points)} points; expected one for each.")
     if not np.isfinite(values).all():
         place = points[int(np.argmin(np.isfinite(values)))]
-        raise DataError(f"the function is {values[~np.isfinite(values)][0]} at {place.tolist()}; a surface needs finite values.")
+        raise DataError(f"the function is {values[~np.isfinite(values)][0]} at {place.tolist()}; a surface needs finite "
+                        "values.")
     return values
 
 
-def _clear(values: Array) -> Array:
+def _clear(values: Array, least: float) -> Array:
     """Values none of which is so near to 0 that the surface would pass through a node."""
-    steps = [np.abs(np.diff(values, axis=i)).max(initial=0.0) for i in range(values.ndim)]
-    least = CLEAR * max(steps)
     return np.where(np.abs(values) < least, np.where(values < 0, -least, least), values)
 
 
@@ -258,7 +263,7 @@ def _marching_cubes() -> Callable[[Array], tuple[Array, Faces]]:
         raise DataError(f"surfaces are found by scikit-image; install it with {_INSTALL}.") from None
 
     def march(values: Array) -> tuple[Array, Faces]:
-        found: Any = marching_cubes(values, 0.0, gradient_direction="ascent")
+        found: Any = marching_cubes(values, 0.0, gradient_direction="descent")  # type: ignore[no-untyped-call]
         return np.asarray(found[0], dtype=float), np.asarray(found[1], dtype=np.int64)
 
     return march
@@ -271,10 +276,10 @@ def _joined(corners: Array, faces: Faces, seam: tuple[Array, Faces] | None, *, c
     numbers = np.full(len(corners), -1, dtype=np.int64)
     if seam is not None and len(seam[0]):
         candidates = np.flatnonzero(corners[:, 0] < last - 0.5)
-        distance, place = cKDTree(seam[0]).query(corners[candidates], distance_upper_bound=SEAM)
-        met = np.isfinite(distance) & (np.abs(corners[candidates, 0] - seam[0][0, 0]) < SEAM * 1e-1)
-        numbers[candidates[met]] = seam[1][place[met]]
+        distance, place = nearest(cKDTree(seam[0]), corners[candidates], 1)
+        met = (distance[:, 0] < SEAM) & (np.abs(corners[candidates, 0] - seam[0][0, 0]) < ON_LAYER)
+        numbers[candidates[met]] = seam[1][place[met, 0]]
     new = numbers < 0
     numbers[new] = count + np.arange(int(new.sum()))
-    on_last = np.abs(corners[:, 0] - last) < 1e-4
+    on_last = np.abs(corners[:, 0] - last) < ON_LAYER
     return corners[new], numbers[faces], (corners[on_last], numbers[on_last]), count + int(new.sum())

@@ -1,7 +1,7 @@
 """Signed distance from points of a surface: find Φ with Φ = 0 and ∇Φ = n at the points, and ‖∇Φ‖ = 1 around them.
 
-The fourth experiment of the SIREN paper (Sitzmann et al., NeurIPS 2020, sec. 4.2): its loss and later ones, as equations, beside
-one of our own that is linear. The eikonal equation ‖∇Φ‖ = 1 with Φ = 0 on a surface has one solution in the viscosity sense, the
+An experiment of the SIREN paper (Sitzmann et al., NeurIPS 2020, sec. 4.2): its loss and later ones, as equations, beside one
+of our own that is linear. The eikonal equation ‖∇Φ‖ = 1 with Φ = 0 on a surface has one solution in the viscosity sense, the
 distance from it, and that can be computed from oriented points: Φ = d and ∇Φ = ∇d on a grid are linear equations.
 """
 
@@ -39,8 +39,8 @@ def sdf(shape: str = "torus", loss: Loss = "distance", points: int = 100_000, si
     """Signed distance of a body from points on its surface: Φ = 0 and ∇Φ = n there, ‖∇Φ‖ = 1 around.
 
     Args:
-        shape: "sphere", "torus", "box", "csg", "gyroid"; "airplane", "ant", "nut" (these ship in pyvista); or the path of a file
-            of points or triangles. It is centred in [−1, 1]³ and scaled into it with a margin of a tenth.
+        shape: "sphere", "torus", "box", "csg", "gyroid"; "airplane", "ant", "nut", which ship in pyvista; or the path of a
+            file of points or triangles. It is centred in [−1, 1]³ and scaled into it with a margin of a tenth.
         loss: "distance", linear equations from distances to the points, which solve makes windows for; or what is lowered by
             Adam: "paper" (Sitzmann et al.), "hotspot", "digs", "steik". See :func:`constraints_of`.
         points: on the surface, and around it.
@@ -76,8 +76,8 @@ def constraints_of(u: Field, cloud: PointCloud, loss: Loss = "distance", size: i
       gives off, and the integral its energy.
     - "digs" adds τ |Δu|, "steik" τ |∇uᵀ H ∇u| / ‖∇u‖², H the Hessian; τ = 100 a Parameter to be lowered to 0.
 
-    References: Sitzmann et al., NeurIPS 2020, eq. 6; Wang et al., HotSpot, arXiv 2411.14628; Ben-Shabat et al., DiGS, CVPR 2022;
-    Yang et al., StEik, NeurIPS 2023.
+    References: Sitzmann et al., NeurIPS 2020, eq. 6; Wang et al., HotSpot, arXiv 2411.14628; Ben-Shabat et al., DiGS,
+    CVPR 2022; Yang et al., StEik, NeurIPS 2023.
     """
     if loss == "distance":
         return list(_linear(u, cloud if cloud.normals is not None else with_estimated_normals(cloud), size))

@@ -1,9 +1,9 @@
 """Signed distances from a cloud of oriented points, on a grid around it: data of a linear problem."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from pinnsiren.errors import DataError
@@ -57,7 +57,7 @@ def nearest_distances(cloud: PointCloud, points: Array) -> Distances:
 
 def _near(cloud: PointCloud, reach: Array, bend: Array, points: Array) -> Distances:
     assert cloud.normals is not None
-    far, near = cloud.tree.query(points, min(NEAR, len(cloud)), workers=-1)
+    far, near = cloud.nearest(points, NEAR)
     difference = points[:, None, :] - cloud.points[near]
     votes = np.einsum("nki,nki->nk", difference, cloud.normals[near]) / np.maximum(far, TINY) ** 2
     side = np.where(votes.sum(axis=1) < 0, -1.0, 1.0)
@@ -80,8 +80,8 @@ def _near(cloud: PointCloud, reach: Array, bend: Array, points: Array) -> Distan
 def lattice_distances(cloud: PointCloud, size: int) -> Distances:
     """Signed distances at the middles of size^d equal cells of [−1, 1]^d.
 
-    Two neighbours on this grid cannot be on different sides where both are further than half a spacing from the surface (0.8 is asked for). So all
-    that hang together in this way are on one side: that of the majority, and outside where they reach the walls.
+    Two neighbours on this grid cannot be on different sides where both are further than half a spacing from the surface (0.8 is
+    asked for). So all that hang together in this way are on one side: that of the majority; outside where they reach the walls.
     """
     if not isinstance(size, int) or size < 2:
         raise DataError(f"a grid of {size!r} points along each coordinate; give a whole number of at least 2.")
@@ -89,7 +89,8 @@ def lattice_distances(cloud: PointCloud, size: int) -> Distances:
     axis = -1 + 2 * (np.arange(size) + 0.5) / size
     points = np.stack([g.ravel() for g in np.meshgrid(*[axis] * d, indexing="ij")], axis=1)
     found = nearest_distances(cloud, points)
-    side = _agreed(np.sign(found.values).reshape((size,) * d), np.abs(found.values).reshape((size,) * d) > 2 * APART / size).ravel()
+    values = found.values.reshape((size,) * d)
+    side = _agreed(np.sign(values), np.abs(values) > 2 * APART / size).ravel()
     turned = np.where(side * found.values < 0, -1.0, 1.0)
     return Distances(points, turned * found.values, turned[:, None] * found.slopes)
 
@@ -97,11 +98,11 @@ def lattice_distances(cloud: PointCloud, size: int) -> Distances:
 def _discs(cloud: PointCloud) -> tuple[Array, Array]:
     """Around each point the radius (n,) of its disc, and the slope S (n, d, d) of the normals in it, symmetric.
 
-    A disc reaches to the sixth neighbour; to half of the nearest, and S = 0, where normals turn sharply, or discs would overhang
-    the edge.
+    A disc reaches to the sixth neighbour; to half of the nearest, with S = 0, where normals turn sharply, lest it overhang an
+    edge.
     """
     assert cloud.normals is not None
-    far, near = cloud.tree.query(cloud.points, min(RADIUS + 1, len(cloud)), workers=-1)
+    far, near = cloud.nearest(cloud.points, RADIUS + 1)
     normals, own = cloud.normals[near[:, 1:]], cloud.normals
     t = cloud.points[near[:, 1:]] - cloud.points[:, None]
     t -= np.einsum("nki,ni->nk", t, own)[..., None] * own[:, None]
@@ -117,8 +118,8 @@ def _discs(cloud: PointCloud) -> tuple[Array, Array]:
 
 def _agreed(side: Array, far: Mask) -> Array:
     """Sides on a grid, one for each connected piece of the places that are far from the surface."""
-    piece, count = ndimage.label(far)
-    labels: NDArray[np.intp] = np.asarray(piece).ravel()
+    found: Any = ndimage.label(far)
+    labels, count = np.asarray(found[0]).ravel(), int(found[1])
     votes = np.bincount(labels, side.ravel(), minlength=count + 1)
     walls = np.zeros(side.shape, dtype=bool)
     for i in range(side.ndim):

@@ -32,7 +32,7 @@ def with_estimated_normals(cloud: PointCloud, neighbours: int = NEIGHBOURS) -> P
         raise DataError(f"neighbours={neighbours!r} for {len(cloud)} points; give at least {cloud.dimension + 1}, fewer than "
                         "there are points.")
     k = min(neighbours, len(cloud) - 1)
-    near = np.asarray(cloud.tree.query(cloud.points, k + 1)[1])
+    near = cloud.nearest(cloud.points, k + 1)[1]
     local = cloud.points[near]
     local = local - local.mean(axis=1, keepdims=True)
     _, axes = np.linalg.eigh(np.einsum("nki,nkj->nij", local, local))

@@ -75,8 +75,8 @@ def load_mesh(file: Path) -> Any:
         found: Any = trimesh.load(file)
         return found.to_geometry() if isinstance(found, trimesh.Scene) else found
     except Exception as error:  # a parser of damaged foreign files may raise anything
-        raise DataError(f"{file} cannot be read ({type(error).__name__}: {error}); expected points as text ({', '.join(TEXT)}), "
-                        "or a mesh or points as PLY, OBJ, STL or OFF.") from error
+        raise DataError(f"{file} cannot be read ({type(error).__name__}: {error}); expected points as text "
+                        f"({', '.join(TEXT)}), or a mesh or points as PLY, OBJ, STL or OFF.") from error
 
 
 def _text(file: Path) -> Found:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import sympy
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from pinnsiren.domains.pointset import PointSet
@@ -61,14 +61,17 @@ class PointCloud:
         return int(self.points.shape[1])
 
     @cached_property
-    def tree(self) -> cKDTree:
-        """For nearest neighbours."""
+    def _tree(self) -> cKDTree:
         return cKDTree(self.points)
+
+    def nearest(self, places: Array, k: int) -> tuple[Array, NDArray[np.intp]]:
+        """The k points of the cloud (all, if it has fewer) nearest to places (n, d): distances and numbers, (n, k) each."""
+        return nearest(self._tree, places, min(k, len(self)))
 
     @cached_property
     def spacing(self) -> float:
         """The median distance to the nearest other point, dimensionless."""
-        return float(np.median(self.tree.query(self.points, 2)[0][:, 1]))
+        return float(np.median(self.nearest(self.points, 2)[0][:, 1]))
 
     def original(self, points: ArrayLike) -> Array:
         """Points (n, d) of [−1, 1]^d in the source's coordinates and unit."""
@@ -163,6 +166,12 @@ def read_points(source: str | Path, *, samples: int = 100_000, seed: int = 0, ma
     return point_cloud(found.points, found.normals, name=Path(source).name, margin=margin, outliers=outliers)
 
 
+def nearest(tree: cKDTree, places: Array, k: int) -> tuple[Array, NDArray[np.intp]]:
+    """The k points of a tree nearest to places (n, d): distances and numbers, (n, k) each, on all cores."""
+    found = tree.query(places, np.arange(1, k + 1), workers=-1)
+    return np.asarray(found[0], dtype=float), np.asarray(found[1], dtype=np.intp)
+
+
 def _points(given: ArrayLike, name: str) -> Array:
     try:
         values = np.array(given, dtype=float)
@@ -196,7 +205,7 @@ def _unit_normals(points: Array, normals: Array, name: str) -> tuple[Array, Arra
 def _alone(points: Array) -> Mask:
     """The outliers among points (n, d)."""
     k = min(NEIGHBOURS, len(points) - 1)
-    mean = cKDTree(points).query(points, k + 1)[0][:, 1:].mean(axis=1)
+    mean = nearest(cKDTree(points), points, k + 1)[0][:, 1:].mean(axis=1)
     typical = float(np.median(mean))
     return mean > FAR * typical if typical > 0 else np.zeros(len(points), dtype=bool)
 

@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 
 from pinnsiren.errors import ReferenceError
 from pinnsiren.sampling import Array, Mask
+from pinnsiren.signals.points import nearest
 
 NEAR = 0.1  # of the box's half-width: what is further than that is the far field
 
@@ -53,8 +54,8 @@ def compare_surfaces(found: tuple[ArrayLike, ArrayLike], true: tuple[ArrayLike, 
     (a, normals_a), (b, normals_b) = (_checked(*s) for s in (found, true))
     if a.shape[1] != b.shape[1]:
         raise ReferenceError(f"one surface has points in {a.shape[1]} dimensions, the other in {b.shape[1]}.")
-    there, nearest_b = cKDTree(b).query(a, workers=-1)
-    back, nearest_a = cKDTree(a).query(b, workers=-1)
+    there, nearest_b = (found[:, 0] for found in nearest(cKDTree(b), a, 1))
+    back, nearest_a = (found[:, 0] for found in nearest(cKDTree(a), b, 1))
     consistency = [np.abs(np.einsum("ni,ni->n", normals_a, normals_b[nearest_b])).mean(),
                    np.abs(np.einsum("ni,ni->n", normals_b, normals_a[nearest_a])).mean()]
     return SurfaceErrors(chamfer=float(there.mean() + back.mean()) / 2, hausdorff=float(max(there.max(), back.max())),
