@@ -222,7 +222,8 @@ def _layers(function: Function, grid: _Grid, layers: tuple[int, int], *, level: 
         return _evaluated(function, grid.nodes(*layers)).reshape(shape) - level
     starts = [np.arange(a, b, BLOCK) for a, b in zip((layers[0], 0, 0), (layers[1], *grid.counts[1:]), strict=True)]
     corners = np.stack([m.ravel() for m in np.meshgrid(*starts, indexing="ij")], axis=1)
-    middle = _evaluated(function, grid.lower + grid.spacing * (corners + (BLOCK - 1) / 2)) - level
+    centres = np.minimum(corners + (BLOCK - 1) / 2, np.array(grid.counts) - 1.0)  # functions may end where the box does
+    middle = _evaluated(function, grid.lower + grid.spacing * centres) - level
     reach = slope * float(np.linalg.norm(grid.spacing)) * (BLOCK + 1) / 2  # to the nodes beside the block, too
     coarse = middle.reshape([len(s) for s in starts])
     values, wanted = _spread(coarse, shape), np.abs(_spread(coarse, shape)) <= reach
