@@ -109,7 +109,7 @@ def measured(solution: Solution, body: Shape, cells: int = CELLS) -> Measured:
                     compare_distances(values, solution.evaluate(grad(field), places), true))
 
 
-def compare(folder: Path, shape: str = "torus", points: int = 50_000, seconds: float = 40.0, width: int = 128,
+def compare(folder: Path, shape: str = "torus", points: int = 50_000, seconds: float = 30.0, width: int = 128,
             size: int = 64) -> list[Row]:
     """Signed distance from points: linear equations, and the losses of the SIREN paper, HotSpot, DiGS and StEik.
 
@@ -212,7 +212,7 @@ def _draw_surface(axes: object, surface: Surface) -> None:
     light = _lit(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300))
     axes.add_collection3d(Poly3DCollection(list(triangles), facecolors=light, edgecolors=light, linewidths=0.1))
     axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), title=f"u = 0, {len(surface.faces)} triangles", xlabel="x", ylabel="y",
-             zlabel="z")
+             zlabel="z", xticks=(-1, 0, 1), yticks=(-1, 0, 1), zticks=(-1, 0, 1))
     axes.set_box_aspect((1, 1, 1))
     axes.view_init(elev=28, azim=-60)
 

@@ -1,14 +1,17 @@
 """How far a surface is from the true one, and a field from its distance: a good surface does not imply a good distance."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
 
 from pinnsiren.errors import ReferenceError
 from pinnsiren.sampling import Array, Mask
-from pinnsiren.signals.points import nearest
+from pinnsiren.signals.distances import nearest_distances
+from pinnsiren.signals.points import FEWEST, PointCloud
+
+Between = Literal["discs", "points"]
 
 NEAR = 0.1  # of the box's half-width: what is further than that is the far field
 
@@ -18,9 +21,8 @@ class SurfaceErrors:
     """Two surfaces A and B compared, in the unit of their coordinates.
 
     Args:
-        chamfer: ½ (mean_a min_b |a − b| + mean_b min_a |a − b|); distances, not their squares, as in DiGS and HotSpot. Even for
-            equal surfaces it is about half of the spacing of the points on each.
-        hausdorff: the largest of these distances; of random points, so a little too large or too small.
+        chamfer: ½ (mean_a d(a, B) + mean_b d(b, A)); distances, not their squares, as in DiGS and HotSpot.
+        hausdorff: the largest of these distances.
         normal_consistency: mean |n_a · n_b| of nearest points, both ways; 1 at best, ½ for unrelated directions.
     """
 
@@ -45,21 +47,31 @@ class FieldErrors:
     wrong_side: float
 
 
-def compare_surfaces(found: tuple[ArrayLike, ArrayLike], true: tuple[ArrayLike, ArrayLike]) -> SurfaceErrors:
-    """Two surfaces by points (n, d) and unit normals (n, d) on each.
+def compare_surfaces(found: tuple[ArrayLike, ArrayLike], true: tuple[ArrayLike, ArrayLike], *,
+                     between: Between = "discs") -> SurfaceErrors:
+    """Two surfaces by points (n, d) and unit normals (n, d) on each, d = 2 or 3.
+
+    Args:
+        between: "discs": the distance from a surface is that from the bent discs around its points, see
+            :func:`~pinnsiren.signals.distances.nearest_distances`. "points": from the points alone, as papers have it; even
+            for equal surfaces that is about half of the points' spacing, 0.007 for 30 000 points on a torus of area 6.
 
     Raises:
-        ReferenceError: no points, or shapes that do not agree.
+        ReferenceError: shapes that do not agree, or fewer than ten points.
     """
-    (a, normals_a), (b, normals_b) = (_checked(*s) for s in (found, true))
-    if a.shape[1] != b.shape[1]:
-        raise ReferenceError(f"one surface has points in {a.shape[1]} dimensions, the other in {b.shape[1]}.")
-    there, nearest_b = (found[:, 0] for found in nearest(cKDTree(b), a, 1))
-    back, nearest_a = (found[:, 0] for found in nearest(cKDTree(a), b, 1))
-    consistency = [np.abs(np.einsum("ni,ni->n", normals_a, normals_b[nearest_b])).mean(),
-                   np.abs(np.einsum("ni,ni->n", normals_b, normals_a[nearest_a])).mean()]
-    return SurfaceErrors(chamfer=float(there.mean() + back.mean()) / 2, hausdorff=float(max(there.max(), back.max())),
-                         normal_consistency=float(np.mean(consistency)))
+    a, b = _checked(*found), _checked(*true)
+    if a.dimension != b.dimension:
+        raise ReferenceError(f"one surface has points in {a.dimension} dimensions, the other in {b.dimension}.")
+    if between not in get_args(Between):
+        raise ReferenceError(f"between={between!r} is not known; choose one of {', '.join(get_args(Between))}.")
+    distances, cosines = [], []
+    for one, other in ((a, b), (b, a)):
+        assert one.normals is not None and other.normals is not None
+        far, near = (found[:, 0] for found in other.nearest(one.points, 1))
+        distances.append(far if between == "points" else np.abs(nearest_distances(other, one.points).values))
+        cosines.append(float(np.abs(np.einsum("ni,ni->n", one.normals, other.normals[near])).mean()))
+    return SurfaceErrors(chamfer=float(np.mean([d.mean() for d in distances])),
+                         hausdorff=float(max(d.max() for d in distances)), normal_consistency=float(np.mean(cosines)))
 
 
 def intersection_over_union(inside_found: Mask, inside_true: Mask) -> float:
@@ -96,8 +108,9 @@ def compare_distances(values: ArrayLike, slopes: ArrayLike, true: ArrayLike) -> 
                        wrong_side=float(np.mean((u < 0) != (d < 0))))
 
 
-def _checked(points: ArrayLike, normals: ArrayLike) -> tuple[Array, Array]:
+def _checked(points: ArrayLike, normals: ArrayLike) -> PointCloud:
     p, n = np.asarray(points, dtype=float), np.asarray(normals, dtype=float)
-    if p.ndim != 2 or not len(p) or p.shape != n.shape:
-        raise ReferenceError(f"a surface of points {p.shape} and normals {n.shape}; expected (n, d) of both, n ≥ 1.")
-    return p, n
+    if p.ndim != 2 or p.shape[1] not in (2, 3) or len(p) < FEWEST or p.shape != n.shape:
+        raise ReferenceError(f"a surface of points {p.shape} and normals {n.shape}; expected (n, 2) or (n, 3) of both, "
+                             f"n ≥ {FEWEST}.")
+    return PointCloud("surface", p, n, np.zeros(p.shape[1]), 1.0)
