@@ -135,7 +135,7 @@ def test_estimated_normals_are_those_of_the_surface_and_point_outwards(body: str
 
 def test_two_bodies_are_turned_one_by_one() -> None:
     p = on_sphere(2000)
-    cloud = with_estimated_normals(point_cloud(np.concatenate([p[:1000], p[1000:] + [5, 0, 0]])))
+    cloud = with_estimated_normals(point_cloud(np.concatenate([p[:1000], p[1000:] + np.array([5, 0, 0])])))
     assert (np.einsum("ni,ni->n", cloud.normals, p) > 0.9).all()
 
 

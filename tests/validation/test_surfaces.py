@@ -36,11 +36,11 @@ def test_equal_surfaces_are_at_no_distance_but_their_points_are() -> None:
 def test_a_translated_cube() -> None:
     """Moved by 0.1 along x: two faces are 0.1 off; the others' points are at most that far from the other cube's."""
     points, normals = surface(box((0.5, 0.5, 0.5)))
-    errors = compare_surfaces((points + [0.1, 0, 0], normals), surface(box((0.5, 0.5, 0.5)), seed=1))
+    errors = compare_surfaces((points + np.array([0.1, 0, 0]), normals), surface(box((0.5, 0.5, 0.5)), seed=1))
     assert errors.hausdorff == pytest.approx(0.1, abs=0.01)
     assert 0.1 / 3 < errors.chamfer < 0.1 / 3 + 0.01  # of six faces two, and a little of the four others
     cube = box((0.5, 0.5, 0.5))
-    overlap = intersection_over_union(cube.inside(PLACES - [0.1, 0, 0]), cube.inside(PLACES))
+    overlap = intersection_over_union(cube.inside(PLACES - np.array([0.1, 0, 0])), cube.inside(PLACES))
     assert overlap == pytest.approx(0.9 / 1.1, abs=0.01)
 
 
