@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from pinnsiren.domains import Mesh
 from pinnsiren.domains.domain import Domain
-from pinnsiren.domains.implicit import Region
+from pinnsiren.domains.implicit import Implicit
 from pinnsiren.errors import DataError, DomainError
 from pinnsiren.gridded import Gridded
 from pinnsiren.sampling import Array
@@ -173,7 +173,8 @@ def region_below(function: Function, coordinates: Sequence[sympy.Symbol], bounds
         raise DomainError(f"the function goes from {values.min():.3g} to {values.max():.3g} in the box {box.tolist()}, so that "
                           "f ≤ 0 is no body in it; look at the fit, or at its sign.")
     phi = Gridded(name, axes, values.reshape([len(a) for a in axes]))
-    return Region(phi(*coordinates) <= 0, {c: (a, b) for c, (a, b) in zip(coordinates, box.tolist(), strict=True)})
+    extent = {c: (a, b) for c, (a, b) in zip(coordinates, box.tolist(), strict=True)}
+    return Implicit(phi(*coordinates) <= 0, extent, cells)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from pinnsiren.equation import Constraint, Equation, Norm
 from pinnsiren.errors import DataError, ProblemError
 from pinnsiren.problem import Problem
 from pinnsiren.signals.distances import lattice_distances
+from pinnsiren.signals.noise import without_noise
 from pinnsiren.signals.normals import with_estimated_normals
 from pinnsiren.signals.points import PointCloud
 from pinnsiren.signals.shapes import Shape
@@ -70,7 +71,8 @@ def constraints_of(u: Field, cloud: PointCloud, loss: Loss = "distance", size: i
     that their gradient is that of the sums of absolute values which the papers lower:
 
     - "distance": u = 0 and ∇u = n on the points, u = d and ∇u = ∇d at the cells' middles of a grid of ``size``^d, d being
-      :func:`~pinnsiren.signals.distances.lattice_distances`.
+      :func:`~pinnsiren.signals.distances.lattice_distances`. Points that are noisy for their spacing are smoothed before, see
+      :func:`~pinnsiren.signals.noise.without_noise`: of noisy points the nearest is too near.
     - "paper": 3e3 |u| + 1e2 (1 − cos(∇u, n)) on the points, 1e2 e^{−100|u|} + 50 |‖∇u‖ − 1| around.
     - "hotspot" adds λ² ½ e^{−2λ|u|} (‖∇u‖² + 1), λ = 30 a Parameter to be raised from 4. Its e^{−λ|u|} is heat that the surface
       gives off, and the integral its energy.
@@ -85,10 +87,11 @@ def constraints_of(u: Field, cloud: PointCloud, loss: Loss = "distance", size: i
 
 
 def _linear(u: Field, cloud: PointCloud, size: int) -> Iterator[Constraint]:
-    found = lattice_distances(cloud, size)
+    clean = without_noise(cloud)
+    found = lattice_distances(clean, size)
     d, slopes = Data("d"), [Data(f"d_{c}") for c in u.coordinates]
     grid = PointSet(u.coordinates, found.points, {d: found.values, **dict(zip(slopes, found.slopes.T, strict=True))})
-    surface = _surface(u, cloud)
+    surface = _surface(u, clean)
     yield Equation(u, 0, name="surface").on(surface)
     yield Equation(grad(u), [Normal(c) for c in u.coordinates], name="normals").on(surface, weight=SLOPES)
     yield Equation(u, d, name="distances").on(grid)

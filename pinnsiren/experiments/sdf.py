@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
@@ -50,7 +51,7 @@ SLOPE = 1.5  # ‖∇u‖ of what is fitted to a distance is nowhere more
 LAYERS = 4  # of sines, as in the paper
 BATCH = 4096
 TIMED = 10  # steps, from whose time the number of steps follows
-DRAWN = 40_000  # triangles of a picture
+DRAWN = 100_000  # triangles of a picture, at most
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,8 @@ def _judged(solution: Solution) -> str:
 
 def picture(solution: Solution, surface: Surface) -> Figure:
     """The surface, lit from above, and the distance on the middle plane y = 0 with its level lines."""
+    if len(surface.faces) > DRAWN:  # finer than a picture shows
+        surface = surface_of(solution, CELLS // 2)
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     left = figure.add_subplot(1, 2, 1, projection="3d")
     _draw_surface(left, surface)
@@ -205,13 +208,16 @@ def picture(solution: Solution, surface: Surface) -> Figure:
 
 def _draw_surface(axes: object, surface: Surface) -> None:
     assert isinstance(axes, Axes3D)
-    faces = surface.faces[:: max(1, len(surface.faces) // DRAWN)] if len(surface.faces) > 2 * DRAWN else surface.faces
-    triangles = surface.vertices[faces]
+    triangles = surface.vertices[surface.faces]
     normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     light = _lit(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300))
     axes.add_collection3d(Poly3DCollection(list(triangles), facecolors=light, edgecolors=light, linewidths=0.1))
-    axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), title=f"u = 0, {len(surface.faces)} triangles", xlabel="x", ylabel="y",
-             zlabel="z", xticks=(-1, 0, 1), yticks=(-1, 0, 1), zticks=(-1, 0, 1))
+    low, high = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
+    half = 0.5 * float((high - low).max())
+    limits = [(m - half, m + half) for m in (low + high) / 2]
+    axes.set(xlim=limits[0], ylim=limits[1], zlim=limits[2], title="u = 0", xlabel="x", ylabel="y", zlabel="z")
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_major_locator(MaxNLocator(3))
     axes.set_box_aspect((1, 1, 1))
     axes.view_init(elev=28, azim=-60)
 

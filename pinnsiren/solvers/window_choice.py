@@ -19,14 +19,13 @@ from pinnsiren.solvers.task import Task
 
 POINTS_PER_CELL = 256  # data points; 8 times as many were 2 dB better on a photograph, and 2 to 4 times slower
 FEATURES_PER_POINT = 1.6  # 1.2 leaves gaps; above 2 the Laplacian's rows no longer determine the coefficients
-POINTS_PER_SIDE = 4  # of a cell on a grid in space that stands beside scattered points
-SPACE_FEATURES = 8  # the fewest that there are: 35 with the constant and the lowest waves; 91 were worse between the points
-SPACE_BAND = 4.0  # radians per cell there: a third of what the grid could carry
+POINTS_PER_SIDE = 4  # of a cell on a grid of values and slopes beside scattered points
+FEWEST_FEATURES = 8  # wanted there; with the constant and the lowest waves there are 35 in space: 91 were worse between points
+SMOOTH_BAND = 4.0  # radians per cell there: a third of what the grid could carry
 LOCAL_BAND = 6.0  # radians per cell of windows on a domain: two periods in a window
 FEATURES_PER_PERIOD = 3.0  # of the local band, along each coordinate
 ROWS_PER_FEATURE = 2.0  # inside domains
 MOST_CELLS = 1000  # of windows on a domain: some minutes
-SPACE = 3  # dimensions
 SAFETY = 1.5  # on the problem's own length scales, which are root mean squares
 FALLBACK_BAND = 12.0  # radians per half-width where nothing tells a length scale
 
@@ -52,7 +51,8 @@ def choose(problem: Problem) -> Choice:
 
     On pixels: cells of 256 of them (16² in 2D), 1.6 features a pixel, all frequencies up to half of the sampling
     frequency. The box is made of whole cells, so that all see their pixels at the same places.
-    On a grid in space beside scattered points, as distances around a surface are: cells of 4³ places and 35 features.
+    On a grid of values and slopes beside scattered points, as distances around a surface are: cells of 4 places along each
+    coordinate, and the fewest features, 35 in space.
     On domains: cells in which 1.5 times the problem's own length scales make two periods a window, three features a
     period along each coordinate, and two points a feature.
     """
@@ -62,8 +62,9 @@ def choose(problem: Problem) -> Choice:
     grids = {d: lattice for d in data if (lattice := Lattice.of(d.values)) is not None}
     if grids:
         largest = max(grids, key=len)
-        scattered = len(problem.coordinates) == SPACE and len(grids) < len(data)
-        return (_beside_points if scattered else _on_pixels)(grids[largest], smoothness)
+        rows = sum(len(c.residuals) for c in problem.constraints if c.region == largest) / len(problem.fields)
+        slopes_too = rows > len(problem.coordinates) and len(grids) < len(data)
+        return (_beside_points if slopes_too else _on_pixels)(grids[largest], smoothness)
     bounds = np.array([problem.bounds[c] for c in problem.coordinates])
     scales = length_scales(problem)
     band = [SAFETY * scales[c] if c in scales else FALLBACK_BAND for c in problem.coordinates]
@@ -93,8 +94,8 @@ def _beside_points(grid: Lattice, smoothness: int) -> Choice:
     cells = tuple(math.ceil(n / POINTS_PER_SIDE) for n in grid.counts)
     lower = grid.first - grid.spacing / 2
     width = np.array(cells) * POINTS_PER_SIDE * grid.spacing
-    band = tuple(SPACE_BAND * n / 2 for n in cells)
-    return Choice(cells, SPACE_FEATURES, band, np.stack([lower, lower + width], axis=1), smoothness, POINTS_PER_SIDE)
+    band = tuple(SMOOTH_BAND * n / 2 for n in cells)
+    return Choice(cells, FEWEST_FEATURES, band, np.stack([lower, lower + width], axis=1), smoothness, POINTS_PER_SIDE)
 
 
 def on_cells(problem: Problem, network: Windows, per_cell: int, wanted: Sequence[int | None]) -> Problem:
