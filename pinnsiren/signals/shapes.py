@@ -39,10 +39,11 @@ class Shape:
     cloud: PointCloud | None = None
 
     def sample(self, n: int, seed: int = 0) -> PointCloud:
-        """n random points of the surface, even by area, with exact normals, in the frame of [−1, 1]³."""
-        if self.cloud is not None and (self.domain is None or n == len(self.cloud)):
+        """n random points of the surface, even by area, with exact normals, in the frame of [−1, 1]³; those of a file of points,
+        or of an open mesh, where that is what there is."""
+        if self.domain is None:
+            assert self.cloud is not None
             return self.cloud.thinned(n, seed)
-        assert self.domain is not None
         points = self.domain.boundary.sample(n, seed=seed, method="uniform")
         if self.cloud is not None:
             return replace(self.cloud, points=points.values, normals=points.normals)
