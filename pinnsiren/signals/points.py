@@ -94,6 +94,8 @@ class PointCloud:
 
     def with_noise(self, deviation: float, seed: int = 0) -> "PointCloud":
         """Points moved by Gaussian noise of a standard deviation (dimensionless) along each coordinate; the same normals."""
+        if not (isinstance(deviation, (int, float)) and deviation >= 0):
+            raise DataError(f"noise of standard deviation {deviation!r}; give a number ≥ 0, in units of [−1, 1]^d.")
         noise = np.random.default_rng(seed).normal(0.0, deviation, self.points.shape)
         return replace(self, points=self.points + noise)
 

@@ -39,8 +39,8 @@ class Shape:
     cloud: PointCloud | None = None
 
     def sample(self, n: int, seed: int = 0) -> PointCloud:
-        """n random points of the surface, even by area, with exact normals, in the frame of [−1, 1]³; those of a file of points,
-        or of an open mesh, where that is what there is."""
+        """n random points of the surface, even by area, with exact normals, in the frame of [−1, 1]³; of a file of points or of
+        an open mesh those that there are."""
         if self.domain is None:
             assert self.cloud is not None
             return self.cloud.thinned(n, seed)

@@ -178,6 +178,8 @@ def test_settings_that_make_no_sense(tmp_path: Path) -> None:
         point_cloud(on_sphere(20), outliers="hide")
     with pytest.raises(DataError, match=r"normals of shape \(3, 3\)"):
         point_cloud(on_sphere(20), on_sphere(3))
+    with pytest.raises(DataError, match="noise of standard deviation -1"):
+        point_cloud(on_sphere(20)).with_noise(-1)
     with pytest.raises(DataError, match="neighbours=2 for 20 points; give at least 4"):
         with_estimated_normals(point_cloud(on_sphere(20)), 2)
 
