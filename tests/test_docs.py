@@ -22,6 +22,8 @@ CHECKED = [  # file, an expression in its last block's names, what it is, to how
     ("docs/how-it-works.md", "found.omega0", 124, 15),
     ("docs/space.md", "refined", 0.0, 1e-3),  # relative, of a new member
     ("docs/scaling.md", "speedup['output layer, 10⁷ rows'][1000]", 573, 1),  # as its table says
+    ("docs/surfaces.md", "middle", 0.49 / 6, 2e-4),
+    ("docs/surfaces.md", "float(surface.volume)", 4 / 3 * 3.141592653589793 * 0.343, 5e-3),
     ("docs/extending.md", "solution(u, [[0, 0]])[0]", 0.5, 1e-6),
     ("docs/extending.md", "by_module(u, [[0, 0]])[0]", 0.5, 1e-3),
     ("docs/extending.md", "damped(u, [[0, 0]])[0]", 0.5, 1e-3),

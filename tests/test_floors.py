@@ -21,7 +21,7 @@ FLOORS = {  # a room, and the rooms that it may know; "what" declares in sympy, 
 HOUSE = {  # floor -> its rooms: modules and subpackages of pinnsiren
     "errors": "errors version",
     "what": "symbols partials complex_parts collapse sampling domains check equation problem formulation ansatz pml absorbing "
-            "gridded signals equations",
+            "gridded signals surface equations",
     "how": "jets sine fused activations bessel exponential_integral networks ranks",
     "joint": "compile model last_layer residual",
     "show": "plotting planes storage",

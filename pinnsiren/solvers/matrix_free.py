@@ -123,7 +123,8 @@ class _Meter:
     def of(cls, model: Model, blocks: Sequence[tuple[Constraint, Block]], own: Sequence[tuple[int, Block]], basis: Tensor, *,
            free: Sequence[object]) -> "_Meter":
         network = windows_of(model)
-        points = max((b.points for _, b in blocks), key=len)
+        # of all sets: on the largest alone a field may vanish, as a distance does on its surface
+        points = torch.cat(list({id(b.points): b.points for _, b in blocks}.values()))
         chosen = points[torch.linspace(0, len(points) - 1, min(SAMPLES, len(points)), device=points.device).long()]
         value: Operator = {(0,) * network.inputs: 1.0}
         values = tuple(WindowOperator.of(network, [Block(chosen, {o: value}, chosen.new_zeros(len(chosen)))], basis)

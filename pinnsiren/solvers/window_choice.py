@@ -20,6 +20,9 @@ from pinnsiren.solvers.task import Task
 POINTS_PER_CELL = 256  # data points; 8 times as many were 2 dB better on a photograph, and 2 to 4 times slower
 NEARBY = 1.25  # factor on the points along a cell, so that cells end where the pixels do: empty parts leave a fit open
 FEATURES_PER_POINT = 1.6  # 1.2 leaves gaps; above 2 the Laplacian's rows no longer determine the coefficients
+POINTS_PER_SIDE = 4  # of a cell on a grid of values and slopes beside scattered points
+FEWEST_FEATURES = 8  # wanted there; with the constant and the lowest waves there are 35 in space: 91 were worse between points
+SMOOTH_BAND = 4.0  # radians per cell there: a third of what the grid could carry
 LOCAL_BAND = 6.0  # radians per cell of windows on a domain: two periods in a window
 FEATURES_PER_PERIOD = 3.0  # of the local band, along each coordinate
 ROWS_PER_FEATURE = 2.0  # inside domains
@@ -49,15 +52,20 @@ def choose(problem: Problem) -> Choice:
 
     On pixels: cells of 256 of them (16² in 2D), 1.6 features a pixel, all frequencies up to half of the sampling
     frequency. The box is made of whole cells, so that all see their pixels at the same places.
+    On a grid of values and slopes beside scattered points, as distances around a surface are: cells of 4 places along each
+    coordinate, and the fewest features, 35 in space.
     On domains: cells in which 1.5 times the problem's own length scales make two periods a window, three features a
     period along each coordinate, and two points a feature.
     """
     order = max(p.order for c in problem.constraints for p in partials(c.residuals))
     smoothness = max(1, 2 * order - 1)
-    data = max((c.region for c in problem.constraints if isinstance(c.region, PointSet)), key=len, default=None)
-    pixels = Lattice.of(data.values) if data is not None else None
-    if pixels is not None:
-        return _on_pixels(pixels, smoothness)
+    data = {c.region for c in problem.constraints if isinstance(c.region, PointSet)}
+    grids = {d: lattice for d in data if (lattice := Lattice.of(d.values)) is not None}
+    if grids:
+        largest = max(grids, key=len)
+        rows = sum(len(c.residuals) for c in problem.constraints if c.region == largest) / len(problem.fields)
+        slopes_too = rows > len(problem.coordinates) and len(grids) < len(data)
+        return (_beside_points if slopes_too else _on_pixels)(grids[largest], smoothness)
     bounds = np.array([problem.bounds[c] for c in problem.coordinates])
     scales = length_scales(problem)
     band = [SAFETY * scales[c] if c in scales else FALLBACK_BAND for c in problem.coordinates]
@@ -91,6 +99,14 @@ def _side(counts: Sequence[int]) -> int:
         return sum(math.ceil(n / side) * side / n for n in counts), abs(side - usual)
 
     return min(range(max(1, round(usual / NEARBY)), round(usual * NEARBY) + 1), key=waste)
+
+
+def _beside_points(grid: Lattice, smoothness: int) -> Choice:
+    cells = tuple(math.ceil(n / POINTS_PER_SIDE) for n in grid.counts)
+    lower = grid.first - grid.spacing / 2
+    width = np.array(cells) * POINTS_PER_SIDE * grid.spacing
+    band = tuple(SMOOTH_BAND * n / 2 for n in cells)
+    return Choice(cells, FEWEST_FEATURES, band, np.stack([lower, lower + width], axis=1), smoothness, POINTS_PER_SIDE)
 
 
 def on_cells(problem: Problem, network: Windows, per_cell: int, wanted: Sequence[int | None]) -> Problem:

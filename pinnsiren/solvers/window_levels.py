@@ -110,11 +110,10 @@ def _kinds_of_cells(rows: CellRows, corners: int) -> Iterator[Kind]:
 
 
 def _kinds_of_points(rows: PointRows, corners: int) -> Iterator[Kind]:
-    _, cell = torch.unique(rows.windows[:, 0], return_inverse=True)
-    order = torch.argsort(cell)
-    for chosen in torch.split(order, torch.bincount(cell).tolist()):
-        local = {part.output: part.matrix[chosen].double().unflatten(1, (corners, -1)) for part in rows.parts}
-        yield Kind(rows.windows[chosen[:1]], local)
+    for batch in rows.batches:
+        for i in range(len(batch.windows)):
+            local = {part.output: part.matrix[i].double().unflatten(1, (corners, -1)) for part in batch.parts}
+            yield Kind(batch.windows[i:i + 1], local)
 
 
 @dataclass(frozen=True, eq=False)

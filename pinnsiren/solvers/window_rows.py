@@ -61,6 +61,10 @@ class Rows(ABC):
     target: Tensor
 
     @abstractmethod
+    def numbered_from(self, start: int) -> "Rows":
+        """The same rows, windows being numbered from ``start`` on."""
+
+    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """A x, one number a row."""
 
@@ -85,6 +89,9 @@ class CellRows(Rows):
     occupied: Tensor | None
     target: Tensor
 
+    def numbered_from(self, start: int) -> "CellRows":
+        return replace(self, windows=self.windows - start)
+
     def forward(self, x: Tensor) -> Tensor:
         total = None
         for part in self.parts:
@@ -104,26 +111,53 @@ class CellRows(Rows):
 
 
 @dataclass(frozen=True, eq=False)
-class PointRows(Rows):
-    """Rows at n points that lie anyhow.
+class Batch:
+    """Cells with about as many points: m rows each, rows of zeros where a cell has fewer points.
 
     Args:
-        windows: (n, 2^d).
-        parts: matrices (n, 2^d · r) with the weights multiplied in, at most one an output.
-        target: (n,).
+        windows: (c, 2^d).
+        parts: matrices (c, m, 2^d · r) with the weights multiplied in, at most one an output.
     """
 
     windows: Tensor
     parts: tuple[Part, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(c, m)."""
+        return len(self.windows), self.parts[0].matrix.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class PointRows(Rows):
+    """Rows at points that lie anyhow, those of a cell together: each cell's unknowns are read once, not once a point.
+
+    Args:
+        batches: of cells; rows are numbered batch by batch, cell by cell.
+        target: (rows,), 0 in rows of zeros.
+        order: (n,), the row of each point.
+    """
+
+    batches: tuple[Batch, ...]
     target: Tensor
+    order: Tensor
+
+    def numbered_from(self, start: int) -> "PointRows":
+        return replace(self, batches=tuple(replace(b, windows=b.windows - start) for b in self.batches))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([(part.matrix * x[:, :, part.output][self.windows].flatten(1)).sum(1)
-                            for part in self.parts]).sum(0)
+        found = []
+        for batch in self.batches:
+            images = [torch.bmm(part.matrix, x[:, :, part.output][batch.windows].flatten(1)[:, :, None])
+                      for part in batch.parts]
+            found.append(torch.stack(images).sum(0).flatten())
+        return torch.cat(found)
 
     def adjoint(self, y: Tensor, total: Tensor) -> None:
-        for part in self.parts:
-            _add(total, self.windows, part.output, y[:, None] * part.matrix)
+        for batch, own in zip(self.batches, y.split([math.prod(b.shape) for b in self.batches]), strict=True):
+            for part in batch.parts:
+                local = torch.bmm(own.view(batch.shape)[:, None, :], part.matrix)
+                _add(total, batch.windows, part.output, local[:, 0])
 
 
 def _add(total: Tensor, windows: Tensor, output: int, local: Tensor) -> None:
@@ -214,7 +248,7 @@ class WindowOperator:
                                  "points on a grid that repeats in every cell, fewer points, or fewer features.")
             make = _cell_rows if layout.shared else _point_rows
             made = make(network, block, layout, basis, dtype)
-            rows.append(replace(made, windows=made.windows - slab.start) if slab.start else made)
+            rows.append(made.numbered_from(slab.start) if slab.start else made)
         return cls(tuple(rows), basis, (slab.windows, basis.shape[1], network.outputs), slab)
 
     @property
@@ -276,11 +310,42 @@ def _cell_rows(network: Windows, block: Block, layout: Layout, basis: Tensor, dt
 
 def _point_rows(network: Windows, block: Block, layout: Layout, basis: Tensor, dtype: torch.dtype) -> PointRows:
     cell, place = network.locate(block.points)
-    parts = []
+    matrices = {}
     for output, operator in block.operators.items():
         corners = [network.basis(place, corner, [operator])[0] @ basis for corner in network.corners]
-        parts.append(Part(output, (block.scale * torch.cat(corners, dim=1)).to(dtype), None))
-    return PointRows(network.numbers(cell), tuple(parts), (block.scale * block.target).to(dtype))
+        matrices[output] = (block.scale * torch.cat(corners, dim=1)).to(dtype)
+    windows, batches, targets = network.numbers(cell), [], []
+    together = _together(windows[:, 0])
+    points = torch.cat([rows.flatten() for rows in together])
+    order = torch.empty_like(windows[:, 0])
+    order[points[points >= 0]] = torch.nonzero(points >= 0)[:, 0]
+    for rows in together:
+        real = (rows >= 0).to(dtype)
+        parts = tuple(Part(o, matrix[rows] * real[:, :, None], None) for o, matrix in matrices.items())
+        batches.append(Batch(windows[rows[:, 0]], parts))
+        targets.append(((block.scale * block.target).to(dtype)[rows] * real).flatten())
+    return PointRows(tuple(batches), torch.cat(targets), order)
+
+
+def _together(cells: Tensor) -> list[Tensor]:
+    """The points (c, m) of cells with at most m points and more than two thirds of that; −1 where a cell has fewer.
+
+    Args:
+        cells: the number of each point's cell, (n,).
+    """
+    _, which, counts = torch.unique(cells, return_inverse=True, return_counts=True)
+    order = torch.argsort(which, stable=True)
+    first = torch.cumsum(counts, 0) - counts
+    found, most = [], int(counts.max())
+    while most > 0:
+        least = 2 * most // 3
+        chosen = torch.nonzero((counts > least) & (counts <= most))[:, 0]
+        if len(chosen):
+            places = torch.arange(most, device=cells.device)
+            rows = order[(first[chosen, None] + places).clamp_max(len(order) - 1)]
+            found.append(torch.where(places < counts[chosen, None], rows, -1))
+        most = least
+    return found
 
 
 def feature_scale(network: Windows, block: Block, most: int = 512) -> float:

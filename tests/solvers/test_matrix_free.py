@@ -77,7 +77,8 @@ def test_products_and_targets_are_those_of_the_jacobian(name) -> None:
     images, targets = operator.forward(vector).split(sizes), operator.target.split(sizes)
     for (c, block), rows, image, target in zip(linear_blocks(residual), operator.blocks, images, targets, strict=True):
         part = torch.stack([image, target], dim=1) / block.scale * (c.weight / len(block.points)) ** 0.5
-        found[c.name].append(part[Layout.of(network, block.points).order] if isinstance(rows, CellRows) else part)
+        order = Layout.of(network, block.points).order if isinstance(rows, CellRows) else rows.order
+        found[c.name].append(part[order])
     for n, rows in expected.items():
         torch.testing.assert_close(torch.cat(found[n]), rows, rtol=0, atol=1e-10 * float(rows.abs().max()))
 
