@@ -10,9 +10,10 @@ Reference: Bunks et al., Geophysics 60 (1995), on frequencies; Morozov, Soviet M
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.interpolate import RegularGridInterpolator
 
 from pinnsiren.errors import SolveError
 from pinnsiren.inversion.misfit import Misfit
@@ -22,12 +23,13 @@ from pinnsiren.inversion.velocity import Quadratic, Velocity
 from pinnsiren.surveys.survey import Survey
 from pinnsiren.surveys.waves import Array
 
-SHORTEST = 2.0**-8  # of a step
-FALL, RISE = 0.6, 1.25  # of α, from one step to the next
-EARLY = 2.0  # times the noise, where the next frequency begins
-NEAR = (0.94, 1.1)  # times the noise, where α stays
-LEAST_GAIN = 1e-4  # of the objective in one step
-DAMPINGS = (0.0, 1e-4, 1e-2)  # tried one after the other where a step does not lower the objective
+FALL, SLOWER, RISE = 0.4, 0.75, 1.25  # of α, from one step to the next: far from the noise, near it, below it
+EARLY = 1.6  # times the noise, where the next frequency begins
+NEAR = (0.97, 1.05)  # times the noise, between which α stays
+LEAST_GAIN = 1e-3  # of the objective in one step: less, and a stage ends
+LARGEST = 3.0  # |log(c/c₀)|: twenty times faster or slower than known
+STRONGER, WEAKER = 10.0, 0.2  # the damping's change after a step that fails or succeeds
+FIRST, HIGHEST = 1e-3, 1e3  # damping, relative to the matrix
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,13 @@ class Progress:
         frequency: the highest one of the stage.
         misfit: root mean square of the data's residual in units of the noise: 1 is as good as the data are.
         weight: α.
-        length: of the step, 0 where none was found.
+        damping: of the next step; small where steps succeed.
     """
 
     frequency: float
     misfit: float
     weight: float
-    length: float
+    damping: float
     seconds: float
 
 
@@ -68,6 +70,10 @@ class Inverted:
     def velocity(self) -> Array:
         """c at all nodes of the grid, (n_x, n_y)."""
         return np.asarray(self.unknown.squared_slowness(self.q) ** -0.5).reshape(self.unknown.grid.shape)
+
+    def at(self, points: Array) -> Array:
+        """c at points (n, 2) of the grid's rectangle, interpolated linearly between the nodes: (n,)."""
+        return np.asarray(RegularGridInterpolator(self.unknown.grid.axes, self.velocity)(points))
 
     @property
     def misfit(self) -> float:
@@ -94,7 +100,7 @@ class Inversion:
         SolveError: numbers that are not positive.
     """
 
-    steps: tuple[int, int] = (15, 30)
+    steps: tuple[int, int] = (15, 25)
     start: float = 0.2
     variation: Variation = Variation(1.0)
     sharpened: Variation = Variation(0.4)
@@ -120,49 +126,15 @@ def invert(survey: Survey, velocity: Velocity, unknown: Unknown, how: Inversion 
     began, theta, history = time.monotonic(), velocity.start(), []
     highest = survey.acquisition.frequencies
     Misfit(survey, unknown.grid).value(unknown.squared_slowness(velocity.values(theta)))  # too coarse a grid is found now
-    for stage in range(1, len(highest) + 1):
-        last = stage == len(highest)
-        for theta, misfit, weight, length in _stage(Misfit(survey, unknown.grid, stage), velocity, unknown, theta, how, last):
-            history.append(Progress(float(highest[stage - 1]), misfit, weight, length, time.monotonic() - began))
+    for count, frequency in enumerate(highest, start=1):
+        for stage in _stage(Misfit(survey, unknown.grid, count), velocity, unknown, theta, how):
+            theta = stage.theta
+            history.append(Progress(float(frequency), stage.fit, stage.now.weight, stage.damping, time.monotonic() - began))
             if report is not None:
                 report(history[-1], velocity.values(theta))
             if history[-1].seconds > how.max_time:
                 return Inverted(unknown, velocity.values(theta), theta, tuple(history))
     return Inverted(unknown, velocity.values(theta), theta, tuple(history))
-
-
-def _stage(misfit: Misfit, velocity: Velocity, unknown: Unknown, theta: Array, how: Inversion,
-           last: bool) -> Iterator[tuple[Array, float, float, float]]:
-    """Gauss–Newton steps with the lowest frequencies: θ, the misfit over the noise, α, the step's length."""
-    variation, weight = how.variation, 0.0
-    for _ in range(how.steps[last]):
-        q = velocity.values(theta)
-        residual, jacobian = misfit.jacobian(unknown.squared_slowness(q), unknown.slope(q))
-        before = 0.5 * float(residual @ residual)
-        weight = weight or how.start * before
-        matrix = weight * variation.matrix(unknown, q)
-        quadratic = Quadratic(residual, jacobian, matrix, matrix @ q)
-        objective = Objective(misfit, velocity, unknown, variation, weight)
-        now = before + weight * variation.value(unknown, q)
-        theta, after, length = _shortened(objective, theta, now, quadratic)
-        fit = (2 * (after - weight * variation.value(unknown, velocity.values(theta))) / (misfit.count / 2)) ** 0.5
-        yield theta, fit, weight, length
-        small = now - after < LEAST_GAIN * now
-        if not last:
-            if small or fit < EARLY**0.5:
-                return
-            weight *= FALL
-        elif fit**2 > NEAR[1]:
-            if small and length == 0:
-                return
-            weight *= FALL
-        elif fit**2 < NEAR[0]:
-            weight *= RISE
-        elif variation != how.sharpened:
-            weight *= variation.value(unknown, velocity.values(theta)) / how.sharpened.value(unknown, velocity.values(theta))
-            variation = how.sharpened
-        elif small:
-            return
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,17 +164,76 @@ class Objective:
         inner = self.unknown.slope(q).T @ slope + self.weight * (self.variation.matrix(self.unknown, q) @ q)
         return value + self.weight * self.variation.value(self.unknown, q), self.velocity.pulled_back(theta, inner)
 
+    def quadratic(self, theta: Array) -> Quadratic:
+        """Its model for steps of q: Gauss–Newton's for Φ, lagged diffusivity for V."""
+        q = self.velocity.values(theta)
+        residual, jacobian = self.misfit.jacobian(self.unknown.squared_slowness(q), self.unknown.slope(q))
+        matrix = self.weight * self.variation.matrix(self.unknown, q)
+        return Quadratic(residual, jacobian, matrix, matrix @ q)
 
-LARGEST = 3.0  # |log(c/c₀)|: twenty times faster or slower than known
+
+@dataclass
+class _Stage:
+    """The frequencies up to one of them: θ, and what is turned from step to step.
+
+    Attributes:
+        now: the objective; its weight is α.
+        damping: of the next step.
+        value: of the objective.
+    """
+
+    now: Objective
+    theta: Array
+    damping: float = FIRST
+    value: float = float("nan")
+    fit: float = float("nan")
+    taken: bool = True
+    gain: float = 0.0
+
+    def step(self) -> None:
+        """One Gauss–Newton step, damped until the objective falls; ``taken`` says whether it did."""
+        q = self.now.velocity.values(self.theta)
+        before = self.now.value(self.theta)
+        solve = self.now.velocity.steps(self.theta, self.now.quadratic(self.theta))
+        self.taken, self.gain = False, 0.0
+        while not self.taken and self.damping < HIGHEST:
+            trial = self.theta + solve(self.damping)
+            self.value = self.now.value(trial)
+            self.taken = self.value < before
+            self.damping *= WEAKER if self.taken else STRONGER
+            if self.taken:
+                self.theta, self.gain = trial, 1 - self.value / before
+        if not self.taken:
+            self.damping, self.value = FIRST, before
+        q = self.now.velocity.values(self.theta)
+        data = self.value - self.now.weight * self.now.variation.value(self.now.unknown, q)
+        self.fit = (4 * data / self.now.misfit.count) ** 0.5
+
+    def weigh(self, factor: float) -> None:
+        self.now = replace(self.now, weight=factor * self.now.weight)
+
+    def sharpen(self, variation: Variation) -> None:
+        """Another variation, of the same weighted value."""
+        q = self.now.velocity.values(self.theta)
+        factor = self.now.variation.value(self.now.unknown, q) / variation.value(self.now.unknown, q)
+        self.now = replace(self.now, variation=variation, weight=factor * self.now.weight)
 
 
-def _shortened(objective: Objective, theta: Array, now: float, quadratic: Quadratic) -> tuple[Array, float, float]:
-    """θ after a step that lowers the objective, the objective there, and the step's length; θ itself and 0 if there is none."""
-    for damping in DAMPINGS:
-        step, length = objective.velocity.step(theta, quadratic, damping), 1.0
-        while length >= SHORTEST:
-            after = objective.value(theta + length * step)
-            if after < now:
-                return theta + length * step, after, length
-            length /= 2
-    return theta, now, 0.0
+def _stage(misfit: Misfit, velocity: Velocity, unknown: Unknown, theta: Array, how: Inversion) -> Iterator[_Stage]:
+    """The steps with all frequencies of the misfit; with all of the survey's the fit is turned to the noise, and sharpened."""
+    last = misfit.frequencies == len(misfit.survey.acquisition.frequencies)
+    weight = how.start * misfit.value(unknown.squared_slowness(velocity.values(theta)))
+    stage = _Stage(Objective(misfit, velocity, unknown, how.variation, weight), theta)
+    for _ in range(how.steps[last]):
+        stage.step()
+        yield stage
+        if not last and (stage.fit < EARLY or (stage.gain < LEAST_GAIN and not stage.taken)):
+            return
+        if stage.fit > NEAR[1]:
+            stage.weigh(FALL if stage.fit > EARLY or not last else SLOWER)
+        elif stage.fit < NEAR[0]:
+            stage.weigh(RISE)
+        elif stage.now.variation != how.sharpened:
+            stage.sharpen(how.sharpened)
+        elif stage.gain < LEAST_GAIN:
+            return

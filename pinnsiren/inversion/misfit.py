@@ -80,5 +80,5 @@ class Misfit:
         for w, data, deviation in zip(acquisition.frequencies[kept], self.survey.data[kept], self.survey.deviations[kept],
                                       strict=True):
             waves = self.grid.waves(float(w), squared_slowness)
-            fields = waves.solve(acquisition.amplitude * self._sources)
+            fields = waves.solve(acquisition.driven(float(w)) * self._sources)
             yield ((self._receivers @ fields).T - data) / deviation, float(deviation), fields, waves

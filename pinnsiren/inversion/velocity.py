@@ -1,6 +1,7 @@
 """What carries the unknown q = log(c/c₀): values on a grid, or a network. Each solves for its own Gauss–Newton step."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from pinnsiren.networks import Network
 from pinnsiren.surveys.waves import Array
 
 SMALL = 1e-7  # of the largest diagonal entry of αR: damps the constant, which R does not see, and nothing else
+LEAST = 1e-5  # of the mean diagonal entry: what single precision leaves uncertain in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +53,10 @@ class Velocity(ABC):
         """q at the unknown nodes, (M,)."""
 
     @abstractmethod
-    def step(self, theta: Array, quadratic: Quadratic, damping: float) -> Array:
-        """The step of θ that minimises the quadratic, q linearised in θ, plus a damping; (P,).
+    def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
+        """λ ↦ the step of θ (P,) that minimises the quadratic, q linearised in θ, plus a damping ½λ‖δθ‖².
 
-        Args:
-            damping: ≥ 0, relative to the size of the quadratic's matrix.
+        λ ≥ 0 is relative to the size of the quadratic's matrix.
         """
 
     @abstractmethod
@@ -75,15 +76,19 @@ class GridVelocity(Velocity):
     def values(self, theta: Array) -> Array:
         return theta
 
-    def step(self, theta: Array, quadratic: Quadratic, damping: float) -> Array:
+    def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
         """By the sparse factors of αR and, there being fewer data than nodes, the formula of Sherman, Morrison and Woodbury."""
         size = float(quadratic.matrix.diagonal().max())
-        ridge = (SMALL + damping) * size * sparse.eye_array(len(theta))
-        factors = splu(sparse.csc_matrix(quadratic.matrix + ridge), permc_spec="MMD_AT_PLUS_A")
-        spread = factors.solve(np.ascontiguousarray(quadratic.jacobian.T))
-        alone = factors.solve(-quadratic.gradient)
-        inner = np.eye(len(quadratic.residual)) + quadratic.jacobian @ spread
-        return np.asarray(alone - spread @ cho_solve(cho_factor(inner), quadratic.jacobian @ alone))
+
+        def step(damping: float) -> Array:
+            ridge = (SMALL + damping) * size * sparse.eye_array(len(theta))
+            factors = splu(sparse.csc_matrix(quadratic.matrix + ridge), permc_spec="MMD_AT_PLUS_A")
+            spread = factors.solve(np.ascontiguousarray(quadratic.jacobian.T))
+            alone = factors.solve(-quadratic.gradient)
+            inner = np.eye(len(quadratic.residual)) + quadratic.jacobian @ spread
+            return np.asarray(alone - spread @ cho_solve(cho_factor(inner), quadratic.jacobian @ alone))
+
+        return step
 
     def pulled_back(self, theta: Array, gradient: Array) -> Array:
         return gradient
@@ -114,12 +119,19 @@ class NetworkVelocity(Velocity):
         trace = self.network.trace(self._points, Channels(2, ((0, 0),)))
         return np.asarray(trace.pullback(torch.ones_like(trace.jet)).detach().numpy())
 
-    def step(self, theta: Array, quadratic: Quadratic, damping: float) -> Array:
+    def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
+        """By Cholesky's factors. The matrix is made in single precision: it gives a direction, the gradient stays exact."""
         rows = self.rows(theta)
-        data = quadratic.jacobian @ rows
-        matrix = data.T @ data + rows.T @ (quadratic.matrix @ rows)
-        matrix[np.diag_indices_from(matrix)] += (SMALL + damping) * float(np.trace(matrix)) / len(theta)
-        return np.asarray(cho_solve(cho_factor(matrix), -rows.T @ quadratic.gradient))
+        gradient, single = rows.T @ quadratic.gradient, rows.astype(np.float32)
+        data = quadratic.jacobian.astype(np.float32) @ single
+        matrix = (data.T @ data + single.T @ (quadratic.matrix.astype(np.float32) @ single)).astype(np.float64)
+        size = float(np.trace(matrix)) / len(theta)
+
+        def step(damping: float) -> Array:
+            damped = matrix + (LEAST + damping) * size * np.eye(len(theta))
+            return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), -gradient))
+
+        return step
 
     def pulled_back(self, theta: Array, gradient: Array) -> Array:
         return np.asarray(self.rows(theta).T @ gradient)

@@ -22,6 +22,8 @@ class Acquisition:
         frequencies: ω > 0 in the inverse unit of time, that is, k where the velocity is 1; increasing.
         thickness, strength: of the layers, see :class:`WaveGrid`.
         amplitude: of every source, complex.
+        variance: σ of the sources, Gaussians of integral 1, in squared length; 0 for points. Outside itself such a source is
+            a point whose amplitude is e^{−ω²σ/2} times as large, in a medium whose velocity is 1 around it.
 
     Raises:
         DataError: shapes that do not fit, numbers that are not finite, positions outside the rectangle or in its layers,
@@ -35,14 +37,17 @@ class Acquisition:
     thickness: float
     strength: float
     amplitude: complex
+    variance: float
 
     def __init__(self, bounds: Bounds, sources: npt.ArrayLike, receivers: npt.ArrayLike, frequencies: npt.ArrayLike, *,
-                 thickness: float = 0.5, strength: float = 5.0, amplitude: complex = 1.0) -> None:
+                 thickness: float = 0.5, strength: float = 5.0, amplitude: complex = 1.0,
+                 variance: float = 0.0) -> None:
         set_once = object.__setattr__
         set_once(self, "bounds", bounds)
         set_once(self, "thickness", float(thickness))
         set_once(self, "strength", float(strength))
         set_once(self, "amplitude", complex(amplitude))
+        set_once(self, "variance", float(variance))
         set_once(self, "sources", self._placed(sources, "sources"))
         set_once(self, "receivers", self._placed(receivers, "receivers"))
         omega = np.unique(np.asarray(frequencies, dtype=np.float64).ravel())
@@ -66,10 +71,15 @@ class Acquisition:
         (nx, ny) = (max(16, round((b - a) / spacing)) for a, b in self.bounds)
         return WaveGrid(self.bounds, (nx, ny), self.thickness, self.strength, order)
 
+    def driven(self, frequency: float) -> complex:
+        """The amplitude of the point sources that stand for the sources at a frequency."""
+        return self.amplitude * float(np.exp(-(frequency**2) * self.variance / 2))
+
     def predicted(self, grid: WaveGrid, squared_slowness: Array) -> Complex:
         """What the receivers record in a medium m at the nodes of a grid: (frequencies, sources, receivers)."""
-        sources, receivers = self.amplitude * grid.sources(self.sources), grid.interpolation(self.receivers)
-        found = [receivers @ grid.waves(float(w), squared_slowness).solve(sources) for w in self.frequencies]
+        sources, receivers = grid.sources(self.sources), grid.interpolation(self.receivers)
+        found = [receivers @ grid.waves(float(w), squared_slowness).solve(self.driven(float(w)) * sources)
+                 for w in self.frequencies]
         return np.asarray([f.T for f in found])
 
     def _placed(self, places: npt.ArrayLike, what: str) -> Array:
