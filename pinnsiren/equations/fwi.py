@@ -27,7 +27,7 @@ UNKNOWN = 0.75  # the medium is known where |x| or |y| is larger
 SPACING = 0.02  # of a grid that may invert the data
 CONTINUED = (0.25, 0.5, 1.0)  # frequencies, of the highest: from low to high
 FIRM = 30.0  # weight of the equations: an error of 1/30 of k²u in them costs as much as one of the noise in all data
-VARIATION = 6e3  # weight of the medium's variation, beside data in units of their noise
+VARIATION = 8e3  # weight of the variation of log c, beside data in units of their noise
 TOLERANCE = 0.3  # relative L2 of scattered fields: the data fix the medium only as sharply as waves can see
 SIDE = 0.45  # of the square on which sources and receivers stand
 DISC = 0.4  # diameter
@@ -69,11 +69,12 @@ def fwi(model: Shape = "square", sources: int = 5, receivers: int = 30, frequenc
             constraints += [
                 Equation(left / (k**2 * size), 0, f"waves {i + 1}, {j + 1}").on(box.interior, weight=(FIRM / noise)**2),
                 Equation(u / size, 0, f"end {i + 1}, {j + 1}").on(box.boundary, weight=(1 / noise)**2),
-                Equation((u - Data("scattered", complex=True)) / deviation, 0, f"data {i + 1}, {j + 1}").on(data, weight=float(receivers))]
+                Equation((u - Data("scattered", complex=True)) / deviation, 0,
+                         f"data {i + 1}, {j + 1}").on(data, weight=float(receivers))]
             waves[u] = pml.decay * new_field(u)
-    constraints.append(Equation(grad(m, (x, y)), 0, "variation").on(box.interior, weight=VARIATION, norm="l1"))
-    inside = _inside((x, y))
-    ansatz = Ansatz({**waves, m: 1 + inside * new_field(m)}, remark="m = 1 + cut-off × new field, u = decay × new field")
+    constraints.append(Equation(grad(sympy.log(m) / 2, (x, y)), 0, "variation").on(box.interior, weight=VARIATION, norm="l1"))
+    ansatz = Ansatz({**waves, m: sympy.exp(-2 * _inside((x, y)) * new_field(m))},
+                    remark="log c = cut-off × new field, u = decay × new field")
     return Problem(*constraints, name="fwi", tolerance=TOLERANCE, compared=Box({x: (-0.5, 0.5), y: (-0.5, 0.5)}).interior,
                    ansatz=ansatz, remark=f"velocity: {model} of velocity 2 in velocity 1")
 

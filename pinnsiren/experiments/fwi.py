@@ -1,4 +1,4 @@
-"""Full-waveform inversion: a medium from the waves that receivers record, jointly with the fields or with the fields eliminated."""
+"""Full-waveform inversion: a medium from recorded waves, jointly with the fields or with the fields eliminated."""
 
 import time
 from collections.abc import Mapping
@@ -70,7 +70,8 @@ def compare(folder: Path, model: Shape = "square", seconds: float = 45, noise: f
     rows = []
     for setting in (paper_setting(model, noise, seed), layered_setting(noise, seed)):
         found: dict[str, Array] = {}
-        carriers: dict[str, Velocity] = {"network": network_velocity(setting.unknown, seed), "grid": GridVelocity(setting.unknown)}
+        carriers: dict[str, Velocity] = {"network": network_velocity(setting.unknown, seed),
+                                         "grid": GridVelocity(setting.unknown)}
         for name, velocity in carriers.items():
             out = invert(setting.survey, velocity, setting.unknown, Inversion(max_time=seconds))
             found[name] = out.at(setting.points.reshape(-1, 2)).reshape(setting.true.shape)
@@ -149,13 +150,15 @@ def draw(setting: Setting, found: Mapping[str, Array]) -> Figure:
     extent = (x0, x1, y1, y0) if setting.unit else (x0, x1, y0, y1)
 
     def picture(ax: Axes, values: Array, title: str, *, limits: tuple[float, float], colours: str) -> None:
-        image = ax.imshow(values, extent=extent, origin="upper" if setting.unit else "lower", vmin=limits[0], vmax=limits[1], cmap=colours)
+        image = ax.imshow(values, extent=extent, origin="upper" if setting.unit else "lower", vmin=limits[0], vmax=limits[1],
+                          cmap=colours)
         ax.set_title(title, fontsize=10)
         figure.colorbar(image, ax=ax, shrink=0.8)
         if setting.unit:
             ax.set_xlabel(setting.unit)
 
-    picture(axes[0, 0], setting.true, "true velocity" + (", km/s" if setting.unit else ""), limits=(low, high), colours="viridis")
+    title = "true velocity, km/s" if setting.unit else "true velocity"
+    picture(axes[0, 0], setting.true, title, limits=(low, high), colours="viridis")
     acquisition = setting.survey.acquisition
     axes[0, 0].plot(*acquisition.receivers.T, "w.", markersize=4, label="receivers")
     axes[0, 0].plot(*acquisition.sources.T, "r*", markersize=8, label="sources")
@@ -173,8 +176,8 @@ def _row(setting: Setting, method: str, found: Array, misfit: float, seconds: fl
     survey = setting.survey
     start = mean_square(setting.medium.background(setting.points.reshape(-1, 2)).reshape(found.shape), setting.true)
     said = (f"{setting.name}, {len(survey.acquisition.sources)} sources, {len(survey.acquisition.receivers)} receivers, "
-            f"{len(survey.acquisition.frequencies)} frequencies, noise {survey.noise:.0%}; data misfit {misfit:.2f} of the noise; "
-            f"MSE at the start {start:.2g}")
+            f"{len(survey.acquisition.frequencies)} frequencies, noise {survey.noise:.0%}; data misfit {misfit:.2f} of "
+            f"the noise; MSE at the start {start:.2g}")
     return Row("fwi", method, said, mean_square(found, setting.true), MEASURE, seconds, "" if setting.unit else PUBLISHED)
 
 

@@ -3,8 +3,8 @@
     min_θ  Φ(m(q_θ)) + α V_p(q_θ)
 
 First the lowest frequency alone, then each higher one with those below it: waves that are off by more than half a period pull
-the wrong way. In every stage α falls from where the misfit hardly counts until Φ is what the noise leaves of it (the discrepancy
-principle); in the last one it is turned so that it stays there, and p goes to its end.
+the wrong way. In every stage α falls from where the misfit hardly counts until Φ is what the noise leaves of it (the
+discrepancy principle); in the last one it is turned so that it stays there, and p goes to its end.
 Reference: Bunks et al., Geophysics 60 (1995), on frequencies; Morozov, Soviet Math. Dokl. 7 (1966), on α.
 """
 
@@ -102,8 +102,8 @@ class Inversion:
 
     steps: tuple[int, int] = (15, 25)
     start: float = 0.2
-    variation: Variation = Variation(1.0)
-    sharpened: Variation = Variation(0.4)
+    variation: Variation = field(default_factory=lambda: Variation(1.0))
+    sharpened: Variation = field(default_factory=lambda: Variation(0.4))
     max_time: float = float("inf")
 
     def __post_init__(self) -> None:
@@ -111,7 +111,7 @@ class Inversion:
             raise SolveError(f"{self}: expected one step or more, and positive numbers.")
 
 
-def invert(survey: Survey, velocity: Velocity, unknown: Unknown, how: Inversion = Inversion(),  # noqa: B008 - frozen
+def invert(survey: Survey, velocity: Velocity, unknown: Unknown, how: Inversion = Inversion(),
            report: Callable[[Progress, Array], None] | None = None) -> Inverted:
     """Find the velocity from recorded waves.
 

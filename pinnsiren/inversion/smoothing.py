@@ -2,7 +2,8 @@
 
     V_p(q) = (1/p) ∫ ((|∇q|² + ε²)^{p/2} − ε^p) dx dy
 
-is Tikhonov's smoothing for p = 2, the total variation for p = 1, and for p < 1 it prefers few sharp edges to several lesser ones.
+is Tikhonov's smoothing for p = 2, the total variation for p = 1, and for p < 1 it prefers few sharp edges to several lesser
+ones.
 Reference: Rudin, Osher & Fatemi, Physica D 60 (1992); Portniaguine & Zhdanov, Geophysics 64 (1999), on p → 0.
 """
 
@@ -33,7 +34,7 @@ class Variation:
 
     def __post_init__(self) -> None:
         if not (0 < self.power <= 2 and self.flat > 0):
-            raise SolveError(f"{self}: expected 0 < power ≤ 2 (1 is the total variation, 2 Tikhonov's smoothing), and flat > 0.")
+            raise SolveError(f"{self}: expected 0 < power ≤ 2 (1: total variation, 2: Tikhonov's smoothing), flat > 0.")
 
     def value(self, unknown: Unknown, q: Array) -> float:
         """V_p, in the unit of length to the power 2 − p."""

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from pinnsiren.errors import DomainError
 from pinnsiren.surveys.media import Medium
 from pinnsiren.surveys.waves import Array, Bounds, WaveGrid
+
+Index = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +36,11 @@ class Unknown:
 
     def __post_init__(self) -> None:
         if min(self.shape) < 4:
-            raise DomainError(f"the rectangle {self.bounds} of the unknown medium holds {self.shape} nodes of the grid; expected at "
-                              "least 4 along each axis: take a finer grid or a larger rectangle.")
+            raise DomainError(f"the rectangle {self.bounds} of the unknown medium holds {self.shape} nodes of the "
+                              "grid; expected at least 4 along each axis: take a finer grid or a larger rectangle.")
 
     @cached_property
-    def _inside(self) -> tuple[Array, Array]:
+    def _inside(self) -> tuple[Index, Index]:
         x, y = (np.flatnonzero((c >= a) & (c <= b)) for c, (a, b) in zip(self.grid.axes, self.bounds, strict=True))
         return x, y
 
@@ -93,4 +96,5 @@ class Unknown:
             step[n - 1, n - 1] = 0
             first.append(step)
         (dx, dy), (nx, ny) = first, self.shape
-        return (sparse.csr_matrix(sparse.kron(dx, sparse.eye_array(ny))), sparse.csr_matrix(sparse.kron(sparse.eye_array(nx), dy)))
+        return (sparse.csr_matrix(sparse.kron(dx, sparse.eye_array(ny))),
+                sparse.csr_matrix(sparse.kron(sparse.eye_array(nx), dy)))

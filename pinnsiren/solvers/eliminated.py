@@ -1,4 +1,4 @@
-"""States eliminated by least squares for a given medium: residuals, coefficients, and what a change of the medium does to them."""
+"""States eliminated by least squares for a given medium, and what a change of the medium does to what they leave."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

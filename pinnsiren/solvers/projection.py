@@ -58,13 +58,13 @@ class VariableProjection(Solver):
     per_wave: float = 2.0
     points: float = 1.6
     steps: tuple[int, int] = (8, 12)
-    damped: float = 100.0
+    damped: float = 30.0
 
     def iterate(self, task: Task) -> Iterator[Step]:
         found = states_of(task.problem)
         if found is None or len(found.media) != 1 or task.model is not None:
-            raise SolveError("VariableProjection is for problems of several fields that share one unknown coefficient, linear in "
-                             "each of them, and chooses their networks; leave solver and network out.")
+            raise SolveError("VariableProjection is for problems of several fields that share one unknown coefficient, linear "
+                             "in each of them, and chooses their networks; leave solver and network out.")
         waves = _waves(task.problem, found)
         task.model = self._model(task, found, waves)
         most = self.at_rest + int(self.per_wave * max(waves) ** 2)
@@ -108,8 +108,8 @@ class VariableProjection(Solver):
         box = [task.problem.bounds[c] for c in found.media[0].coordinates]
 
         def sines(fields: tuple[Field, ...], width: int, band: float, seed: int) -> Network:
-            return Fourier(len(box), len(fields), width, band, box=box, seed=task.seed + seed, dtype=task.dtype or torch.float64,
-                           device=task.device)
+            return Fourier(len(box), len(fields), width, band, box=box, seed=task.seed + seed, device=task.device,
+                           dtype=task.dtype or torch.float64)
 
         networks: dict[tuple[Field, ...], Network] = {}
         for i, band in enumerate(sorted(set(waves))):

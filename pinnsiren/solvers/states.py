@@ -1,7 +1,7 @@
 """Problems of many states and one medium: which fields are the medium, and which belong together once it is known.
 
-(L + k² m) u_s = f_s for sources s is linear in the states u_s where the medium m is known, linear in m where they are, and then
-falls into one problem for each s.
+(L + k² m) u_s = f_s for sources s is linear in the states u_s where the medium m is known, and then falls into one problem for
+each s. In m it may be nonlinear.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,16 +36,16 @@ def states_of(problem: Problem) -> States | None:
         return None
     held = [fields_of(r) for c in problem.constraints for r in c.residuals]
     pairs = {pair for c in problem.constraints for r in c.residuals for pair in _products(r)}
-    if not pairs or any(len(pair) == 1 for pair in pairs):
-        return None
+    nonlinear = {f for pair in pairs if len(pair) == 1 for f in pair}
+    left = pairs = {pair for pair in pairs if len(pair) == 2}
     media: list[Field] = []
-    left = set(pairs)
     while left:
         degree = {f: sum(f in pair for pair in left) for pair in left for f in pair}
         media.append(max(sorted(degree, key=str), key=lambda f: degree[f]))
         left = {pair for pair in left if media[-1] not in pair}
     groups = _joined(problem.carried, media, held)
-    if len(groups) < FEWEST or any(frozenset(pair) in pairs for pair in combinations(media, 2)):
+    multiplied = any(frozenset(pair) in pairs for pair in combinations(media, 2))
+    if not media or multiplied or nonlinear - set(media) or len(groups) < FEWEST:
         return None
     return States(tuple(media), groups)
 
@@ -56,12 +56,9 @@ def fields_of(expression: sympy.Expr) -> set[Field]:
 
 
 def _products(expression: sympy.Expr) -> Iterable[frozenset[Field]]:
-    """The pairs of fields whose product an expression holds; one field alone where it is nonlinear in it, or worse."""
+    """The pairs of fields whose product an expression holds; one field alone where it is nonlinear in that."""
     for p, slope in linearise(expression).items():
-        for q in slope.atoms(Partial):
-            yield frozenset((p.field, q.field))
-            if sympy.diff(slope, q).atoms(Partial):
-                yield frozenset((p.field,))
+        yield from (frozenset((p.field, q.field)) for q in slope.atoms(Partial))
 
 
 def _joined(fields: Iterable[Field], media: Iterable[Field], held: Iterable[set[Field]]) -> tuple[tuple[Field, ...], ...]:

@@ -96,7 +96,7 @@ class Layers(Medium):
     def __post_init__(self) -> None:
         numbers = (self.width, self.depth, self.top, self.bottom)
         if min(numbers) <= 0 or self.layers < 2 or self.faults < 0 or not 0 <= self.contrast < 0.3:
-            raise ProblemError(f"{self}: expected lengths and velocities > 0, two layers or more, no negative number of faults, "
+            raise ProblemError(f"{self}: expected lengths and velocities > 0, two layers or more, no negative number of faults "
                                "and a contrast from 0 to 0.3.")
 
     def background(self, points: Array) -> Array:

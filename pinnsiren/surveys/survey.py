@@ -87,14 +87,15 @@ class Acquisition:
         if found.ndim != 2 or found.shape[1:] != (2,) or len(found) == 0:
             raise DataError(f"{what} of shape {found.shape}; expected (n, 2), a row (x, y) for each, and at least one.")
         if not np.all(np.isfinite(found)):
-            raise DataError(f"{what} hold numbers that are not finite, first in row {int(np.argwhere(~np.isfinite(found))[0, 0])}.")
+            row = int(np.argwhere(~np.isfinite(found))[0, 0])
+            raise DataError(f"{what} hold numbers that are not finite, first in row {row}.")
         lower, upper = (np.array([side[i] for side in self.physical]) for i in (0, 1))
         outside = np.any((found < lower) | (found > upper), axis=1)
         if outside.any():
             place = found[outside][0]
-            raise DataError(f"{int(outside.sum())} of the {what} lie outside the physical rectangle {self.physical}, the first at "
-                            f"({place[0]:g}, {place[1]:g}): in the perfectly matched layers, {self.thickness:g} thick, and behind "
-                            "them waves are not what they are outdoors. Move them, or give a larger rectangle.")
+            raise DataError(f"{int(outside.sum())} of the {what} lie outside the physical rectangle {self.physical}, the first "
+                            f"at ({place[0]:g}, {place[1]:g}): in the perfectly matched layers, {self.thickness:g} thick, and "
+                            "behind them waves are not what they are outdoors. Move them, or give a larger rectangle.")
         return found
 
 
@@ -119,12 +120,12 @@ class Survey:
     def __init__(self, acquisition: Acquisition, data: npt.ArrayLike, noise: float) -> None:
         found = np.array(data, dtype=np.complex128)
         if found.shape != acquisition.shape:
-            raise DataError(f"data of shape {found.shape}; expected {acquisition.shape}: one value for each frequency, source and "
-                            "receiver, in this order.")
+            raise DataError(f"data of shape {found.shape}; expected {acquisition.shape}: one value for each frequency, source "
+                            "and receiver, in this order.")
         if not np.all(np.isfinite(found)):
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
-            raise DataError(f"data[{', '.join(map(str, where))}] (frequency, source, receiver) is not finite; leave that receiver "
-                            "or frequency out, or fill the gap.")
+            raise DataError(f"data[{', '.join(map(str, where))}] (frequency, source, receiver) is not finite; leave that "
+                            "receiver or frequency out, or fill the gap.")
         if not 0 < noise < 1:
             raise DataError(f"noise={noise}; expected the relative standard deviation of the data's errors, between 0 and 1: "
                             "where it is unknown, say 0.01.")

@@ -121,12 +121,12 @@ class WaveGrid:
         points = shortest / max(self.spacing)
         if points < POINTS[self.order]:
             enough = tuple(int(np.ceil(n * POINTS[self.order] / points)) for n in self.cells)
-            raise SolveError(f"at the wavenumber {wavenumber:g} the shortest wavelength, {shortest:.3g}, has {points:.2g} nodes of a "
-                             f"grid of {self.cells} cells; order {self.order} needs {POINTS[self.order]:g}: take at least {enough} "
-                             "cells, or lower frequencies.")
+            raise SolveError(f"at the wavenumber {wavenumber:g} the shortest wavelength, {shortest:.3g}, has {points:.2g} "
+                             f"nodes of a grid of {self.cells} cells; order {self.order} needs {POINTS[self.order]:g}: take at least "
+                             f"{enough} cells, or lower frequencies.")
         return Waves(self, wavenumber, squared_slowness)
 
-    def _stretch(self, axis: int, places: Array) -> Complex:
+    def _stretch(self, axis: int, places: npt.NDArray[np.floating]) -> Complex:
         a, b = self.bounds[axis]
         depth = np.maximum(np.maximum(a + self.thickness - places, places - b + self.thickness), 0)
         return np.asarray(1 - 1j * self.strength * (depth / self.thickness) ** 2)
