@@ -42,7 +42,7 @@ class VariableProjection(Solver):
 
     Args:
         features: of the medium.
-        medium_band: of these, radians per half-width of the box, over that of the fastest waves.
+        medium_band: of these, radians per half-width of the box, over that of the fastest waves, or 6 where there are none.
         at_rest, per_wave: features of a state whose waves have κ radians per half-width: at_rest + per_wave κ².
         points: inside, for each feature of the widest state.
         steps: at most so many with each band of waves but the last, and with all of them.
@@ -55,9 +55,9 @@ class VariableProjection(Solver):
     features: int = 500
     medium_band: float = 1.5
     at_rest: int = 150
-    per_wave: float = 2.0
+    per_wave: float = 1.6
     points: float = 1.6
-    steps: tuple[int, int] = (8, 12)
+    steps: tuple[int, int] = (6, 12)
     damped: float = 30.0
 
     def iterate(self, task: Task) -> Iterator[Step]:
@@ -116,7 +116,7 @@ class VariableProjection(Solver):
             fields = tuple(f for group, b in zip(found.states, waves, strict=True) if b == band for f in group)
             width = self.at_rest + int(self.per_wave * band**2)
             networks[fields] = sines(fields, width, max(SLOWEST, AROUND_WAVES * band), i + 1)
-        networks[found.media] = sines(found.media, self.features, self.medium_band * max(waves), 0)
+        networks[found.media] = sines(found.media, self.features, self.medium_band * max(SLOWEST, *waves), 0)
         return Model(networks)
 
 

@@ -122,8 +122,8 @@ class WaveGrid:
         if points < POINTS[self.order]:
             enough = tuple(int(np.ceil(n * POINTS[self.order] / points)) for n in self.cells)
             raise SolveError(f"at the wavenumber {wavenumber:g} the shortest wavelength, {shortest:.3g}, has {points:.2g} "
-                             f"nodes of a grid of {self.cells} cells; order {self.order} needs {POINTS[self.order]:g}: take at least "
-                             f"{enough} cells, or lower frequencies.")
+                             f"nodes of a grid of {self.cells} cells; order {self.order} needs {POINTS[self.order]:g}: take at "
+                             f"least {enough} cells, or lower frequencies.")
         return Waves(self, wavenumber, squared_slowness)
 
     def _stretch(self, axis: int, places: npt.NDArray[np.floating]) -> Complex:
