@@ -89,12 +89,12 @@ class Elimination:
         entries, values = self._entries(jets), self._values(jets)
         loss, slope, matrix = 0.0, medium.new_zeros(len(medium)), medium.new_zeros(len(medium), len(medium))
         for p in self._places[-1]:
-            rows, r, share = self._block(p, entries, self.found.media), values[p], self._factors[p] ** 2
+            rows, r, factor = self._block(p, entries, self.found.media), values[p], self._factors[p]
             size = (r.square() + FLAT**2).sqrt()
             is_l1 = self._norms[p] == "l1"
-            weights = share / size if is_l1 else share * torch.ones_like(r)
-            loss += share * float((size - FLAT).sum() if is_l1 else 0.5 * r.square().sum())
-            slope += rows.T @ (weights * r)
+            weights = 1 / size if is_l1 else torch.ones_like(r)
+            loss += factor**2 * float((size - FLAT).sum() if is_l1 else 0.5 * r.square().sum())
+            slope += rows.T @ (factor * weights * r)
             matrix += rows.T @ (weights[:, None] * rows)
         return loss, slope, matrix
 
