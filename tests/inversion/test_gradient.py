@@ -23,6 +23,8 @@ def objective(carrier: str, *, extended: bool = False) -> Objective:
     grid = data.acquisition.grid(0.08)
     unknown = Unknown(grid, Inclusion("disc", 0.4), ((-0.5, 0.5), (-0.5, 0.5)) if extended else BOUNDS, extended)
     network = Siren(2, 1, 8, 2, omega0=[4.0, 1.0], box=[list(b) for b in BOUNDS], seed=2, dtype=torch.float64)
+    with torch.no_grad():
+        network.output.weight.mul_(0.1)
     velocity: Velocity = GridVelocity(unknown) if carrier == "grid" else NetworkVelocity(unknown, network)
     return Objective(Misfit(data, grid), velocity, unknown, Variation(0.7), 50.0)
 

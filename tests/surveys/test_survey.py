@@ -53,8 +53,8 @@ def test_noise_is_what_it_is_said_to_be_and_frequencies_are_sorted() -> None:
 
 
 def test_data_hardly_depend_on_the_grid_that_makes_them() -> None:
-    coarse, fine = (recorded(Inclusion("disc", 0.4), acquisition(), noise=1e-9, spacing=h).data for h in (0.03, 0.017))
-    assert np.linalg.norm(coarse - fine) < 1e-2 * np.linalg.norm(fine)
+    coarse, fine = (recorded(Inclusion("disc", 0.4), acquisition(), noise=1e-9, spacing=h).data for h in (0.045, 0.03))
+    assert np.linalg.norm(coarse - fine) < 2e-2 * np.linalg.norm(fine)
 
 
 def test_media() -> None:
