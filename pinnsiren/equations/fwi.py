@@ -22,6 +22,7 @@ from pinnsiren.surveys import Acquisition, Inclusion, Survey, recorded
 from pinnsiren.symbols import Data, Field, coordinates, grad
 
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
+THICKNESS, STRENGTH = 0.5, 5.0  # of the layers
 SOURCE_VARIANCE = 1e-4  # of the SIREN paper's source
 UNKNOWN = 0.75  # the medium is known where |x| or |y| is larger
 SPACING = 0.02  # of a grid that may invert the data
@@ -58,7 +59,7 @@ def fwi(model: Shape = "square", sources: int = 5, receivers: int = 30, frequenc
     waves: dict[Field, sympy.Expr] = {}
     places = PointSet((x, y), survey.acquisition.receivers)
     for i, k in enumerate(map(float, survey.acquisition.frequencies)):
-        pml = PML(box, 0.5, 5.0, k)
+        pml = PML(box, THICKNESS, STRENGTH, k)
         for j, place in enumerate(survey.acquisition.sources):
             u = Field(f"u{i + 1}_{j + 1}", x, y, complex=True)
             incident = _incident(dict(zip((x, y), place, strict=True)), k)
@@ -85,14 +86,20 @@ def paper_survey(model: Shape = "square", sources: int = 5, receivers: int = 30,
     """The data of :func:`fwi`, and with more frequencies those of the experiment.
 
     Raises:
-        ProblemError: too few sources or receivers. DataError: a noise that is none.
+        ProblemError: too few sources or receivers, or waves that the layers do not absorb. DataError: a noise that is none.
     """
     if sources < 1 or receivers < 3:
         raise ProblemError(f"fwi(sources={sources}, receivers={receivers}); expected at least 1 source and 3 receivers.")
+    back = float(np.exp(-2 * CONTINUED[0] * frequency * STRENGTH * THICKNESS / 3))
+    if not back < 0.5:
+        raise ProblemError(f"fwi(frequency={frequency}); expected a positive wavenumber, such as 20.")
+    if back > noise:
+        raise ProblemError(f"fwi(frequency={frequency}, noise={noise}): at the lowest frequency, {CONTINUED[0] * frequency:g}, the "
+                           f"absorbing layers send {back:.1%} of a wave back, more than the noise; take a higher frequency.")
     row = [(float(x), -SIDE) for x in np.linspace(-SIDE, SIDE, sources + 2)[1:-1]]
     frequencies = [share * frequency for share in CONTINUED]
-    amplitude = 1 + 1j
-    acquisition = Acquisition(BOX, row, _around(receivers), frequencies, amplitude=amplitude, variance=SOURCE_VARIANCE)
+    acquisition = Acquisition(BOX, row, _around(receivers), frequencies, amplitude=1 + 1j, variance=SOURCE_VARIANCE,
+                              thickness=THICKNESS, strength=STRENGTH)
     return recorded(paper_medium(model), acquisition, noise=noise, seed=seed, spacing=min(SPACING, 0.4 / frequency))
 
 
