@@ -94,8 +94,8 @@ def paper_survey(model: Shape = "square", sources: int = 5, receivers: int = 30,
     if not back < 0.5:
         raise ProblemError(f"fwi(frequency={frequency}); expected a positive wavenumber, such as 20.")
     if back > noise:
-        raise ProblemError(f"fwi(frequency={frequency}, noise={noise}): at the lowest frequency, {CONTINUED[0] * frequency:g}, "
-                           f"the absorbing layers send {back:.1%} of a wave back, more than the noise; take a higher frequency.")
+        raise ProblemError(f"fwi(frequency={frequency}, noise={noise}): at the lowest, {CONTINUED[0] * frequency:g}, the "
+                           f"absorbing layers send {back:.1%} of a wave back, more than the noise; take a higher one.")
     row = [(float(x), -SIDE) for x in np.linspace(-SIDE, SIDE, sources + 2)[1:-1]]
     frequencies = [share * frequency for share in CONTINUED]
     acquisition = Acquisition(BOX, row, _around(receivers), frequencies, amplitude=1 + 1j, variance=SOURCE_VARIANCE,
