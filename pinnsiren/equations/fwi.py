@@ -82,22 +82,25 @@ def fwi(model: Shape = "square", sources: int = 5, receivers: int = 30, frequenc
 
 @lru_cache(4)
 def paper_survey(model: Shape = "square", sources: int = 5, receivers: int = 30, frequency: float = 20, noise: float = 0.01,
-                 seed: int = 0) -> Survey:
-    """The data of :func:`fwi`, and with more frequencies those of the experiment.
+                 seed: int = 0, shares: tuple[float, ...] = CONTINUED) -> Survey:
+    """The data of :func:`fwi`.
+
+    Args:
+        shares: the frequencies, in units of ``frequency``.
 
     Raises:
         ProblemError: too few sources or receivers, or waves that the layers do not absorb. DataError: a noise that is none.
     """
     if sources < 1 or receivers < 3:
         raise ProblemError(f"fwi(sources={sources}, receivers={receivers}); expected at least 1 source and 3 receivers.")
-    back = float(np.exp(-2 * CONTINUED[0] * frequency * STRENGTH * THICKNESS / 3))
+    back = float(np.exp(-2 * min(shares) * frequency * STRENGTH * THICKNESS / 3))
     if not back < 0.5:
         raise ProblemError(f"fwi(frequency={frequency}); expected a positive wavenumber, such as 20.")
     if back > noise:
-        raise ProblemError(f"fwi(frequency={frequency}, noise={noise}): at the lowest, {CONTINUED[0] * frequency:g}, the "
+        raise ProblemError(f"fwi(frequency={frequency}, noise={noise}): at the lowest, {min(shares) * frequency:g}, the "
                            f"absorbing layers send {back:.1%} of a wave back, more than the noise; take a higher one.")
     row = [(float(x), -SIDE) for x in np.linspace(-SIDE, SIDE, sources + 2)[1:-1]]
-    frequencies = [share * frequency for share in CONTINUED]
+    frequencies = [share * frequency for share in shares]
     acquisition = Acquisition(BOX, row, _around(receivers), frequencies, amplitude=1 + 1j, variance=SOURCE_VARIANCE,
                               thickness=THICKNESS, strength=STRENGTH)
     return recorded(paper_medium(model), acquisition, noise=noise, seed=seed, spacing=min(SPACING, 0.4 / frequency))

@@ -26,7 +26,8 @@ PUBLISHED = "8.6e-3, a classical solver 1.7e-2; second-hand, region not stated"
 MEASURE = "MSE of velocity, physical rectangle"
 WIDTH, LAYERS, SLOW = 32, 3, 6.0  # of the velocity's network: 2241 parameters; ω0 of its first layer
 QUIET = 0.01  # of the output's initial weights: the inversion starts at the known velocity
-SPACING = {"paper": 0.02, "layers": 0.02}
+SPACING = {"paper": 1 / 60, "layers": 0.02}
+SHARES = (0.25, 0.5, 1.0, 2.0)  # of the paper's k = 20, for the reduced inversions; the joint one has the first three
 ACROSS = 201  # points of a comparison along the longer side
 BURIED, SUNK = 0.03, 0.06  # km, of sources and receivers
 AROUND = 0.3  # km, thickness of the layers around a section
@@ -86,7 +87,7 @@ def compare(folder: Path, model: Shape = "square", seconds: float = 45, noise: f
 
 
 def paper_setting(model: Shape, noise: float, seed: int) -> Setting:
-    survey = paper_survey(model, noise=noise, seed=seed)
+    survey = paper_survey(model, noise=noise, seed=seed, shares=SHARES)
     bounds = ((-UNKNOWN, UNKNOWN), (-UNKNOWN, UNKNOWN))
     medium = paper_medium(model)
     return Setting(model, medium, survey, Unknown(survey.acquisition.grid(SPACING["paper"]), medium, bounds), "")
