@@ -56,28 +56,30 @@ def fwi(model: Shape = "square", sources: int = 5, receivers: int = 30, frequenc
     x, y = coordinates("x y")
     box, m = Box({x: BOX[0], y: BOX[1]}), Field("m", x, y)
     constraints: list[Constraint] = []
-    waves: dict[Field, sympy.Expr] = {}
-    places = PointSet((x, y), survey.acquisition.receivers)
+    fields: dict[Field, sympy.Expr] = {m: sympy.exp(-2 * _inside((x, y)) * new_field(m))}
     for i, k in enumerate(map(float, survey.acquisition.frequencies)):
         pml = PML(box, THICKNESS, STRENGTH, k)
-        for j, place in enumerate(survey.acquisition.sources):
+        for j in range(sources):
             u = Field(f"u{i + 1}_{j + 1}", x, y, complex=True)
-            incident = _incident(dict(zip((x, y), place, strict=True)), k)
-            scattered, deviation = _scattered(survey, i, j, incident, (x, y)), float(survey.deviations[i])
-            data = PointSet((x, y), places.values, {Data("scattered", complex=True): scattered})
-            left = pml.conservative(u) + k**2 * pml.jacobian * (m * u + (m - 1) * incident)
-            size = float(np.sqrt(np.mean(np.abs(survey.data[i]) ** 2)))
-            constraints += [
-                Equation(left / (k**2 * size), 0, f"waves {i + 1}, {j + 1}").on(box.interior, weight=(FIRM / noise)**2),
-                Equation(u / size, 0, f"end {i + 1}, {j + 1}").on(box.boundary, weight=(1 / noise)**2),
-                Equation((u - Data("scattered", complex=True)) / deviation, 0,
-                         f"data {i + 1}, {j + 1}").on(data, weight=float(receivers))]
-            waves[u] = pml.decay * new_field(u)
+            constraints += _state(u, m, pml, survey, (i, j))
+            fields[u] = pml.decay * new_field(u)
     constraints.append(Equation(grad(sympy.log(m) / 2, (x, y)), 0, "variation").on(box.interior, weight=VARIATION, norm="l1"))
-    ansatz = Ansatz({**waves, m: sympy.exp(-2 * _inside((x, y)) * new_field(m))},
-                    remark="log c = cut-off × new field, u = decay × new field")
     return Problem(*constraints, name="fwi", tolerance=TOLERANCE, compared=Box({x: (-0.5, 0.5), y: (-0.5, 0.5)}).interior,
-                   ansatz=ansatz, remark=f"velocity: {model} of velocity 2 in velocity 1")
+                   ansatz=Ansatz(fields, remark="log c = cut-off × new field, u = decay × new field"),
+                   remark=f"velocity: {model} of velocity 2 in velocity 1")
+
+
+def _state(u: Field, m: Field, pml: PML, survey: Survey, place: tuple[int, int]) -> list[Constraint]:
+    """What holds for one source and frequency: its waves, weighted beside data in units of their noise."""
+    (i, j), symbols, k = place, pml.coordinates, float(pml.wavenumber)
+    incident = _incident(dict(zip(symbols, survey.acquisition.sources[j], strict=True)), k)
+    seen, deviation = Data("scattered", complex=True), float(survey.deviations[i])
+    data = PointSet(symbols, survey.acquisition.receivers, {seen: _scattered(survey, i, j, incident, symbols)})
+    left, size = pml.conservative(u) + k**2 * pml.jacobian * (m * u + (m - 1) * incident), deviation / survey.noise
+    name = f"{i + 1}, {j + 1}"
+    return [Equation(left / (k**2 * size), 0, f"waves {name}").on(pml.box.interior, weight=(FIRM / survey.noise) ** 2),
+            Equation(u / size, 0, f"end {name}").on(pml.box.boundary, weight=1 / survey.noise**2),
+            Equation((u - seen) / deviation, 0, f"data {name}").on(data, weight=float(len(data)))]
 
 
 @lru_cache(4)
