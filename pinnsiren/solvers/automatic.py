@@ -21,8 +21,10 @@ from pinnsiren.solvers.gauss_newton import GaussNewton
 from pinnsiren.solvers.least_squares import MANY, SIZES, UNINFORMED, LeastSquares
 from pinnsiren.solvers.matrix_free import MatrixFree
 from pinnsiren.solvers.output_layer import BYTES
+from pinnsiren.solvers.projection import VariableProjection
 from pinnsiren.solvers.sequence import Sequence
 from pinnsiren.solvers.slabs import TimeSlabs
+from pinnsiren.solvers.states import states_of
 from pinnsiren.solvers.symbol import satisfies_itself
 from pinnsiren.solvers.task import GOOD_ENOUGH, Best, Solver, Step, Task
 from pinnsiren.symbols import Field, Time, Unknown
@@ -46,6 +48,8 @@ class Automatic(Solver):
     tolerance, Gauss–Newton on all layers of a small network, with causal weights for evolutions, else the best of a contest;
     where the estimate of an evolution stays above the tolerance, least squares on slabs of time.
 
+    Several fields that share an unknown coefficient, and are linear in each: :class:`VariableProjection`.
+
     Where data have more rows, or length scales more modes, than one dense network can follow, and where nothing is known
     but values on a regular grid of a thousand points and more: windows, for linear problems in up to three dimensions, and
     Adam on the SIREN paper's network for others.
@@ -64,6 +68,8 @@ class Automatic(Solver):
     def chosen(self, task: Task) -> Solver:
         if task.model is not None:
             return self._for_network(task.model)
+        if states_of(task.problem) is not None:
+            return VariableProjection()
         return self if _is_dense(task) else self._for_many_rows(task)
 
     def _dense(self, task: Task) -> Iterator[Step]:

@@ -1,0 +1,141 @@
+"""What carries the unknown q = log(c/c₀): values on a grid, or a network. Each solves for its own Gauss–Newton step."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse.linalg import splu
+
+from pinnsiren.inversion.unknown import Unknown
+from pinnsiren.jets import Channels
+from pinnsiren.model import parameter_vector, set_parameters
+from pinnsiren.networks import Network
+from pinnsiren.surveys.waves import Array
+
+SMALL = 1e-7  # of the largest diagonal entry of αR: damps the constant, which R does not see, and nothing else
+LEAST = 1e-5  # of the mean diagonal entry: what single precision leaves uncertain in it
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """½‖r + J δ‖² + α (½ δᵀR δ + gᵀδ): the model of the objective around q, for steps δ of q.
+
+    Args:
+        residual, jacobian: r (D,) and J (D, M).
+        matrix: α R, (M, M), sparse.
+        slope: α R q, (M,).
+    """
+
+    residual: Array
+    jacobian: Array
+    matrix: sparse.csr_matrix
+    slope: Array
+
+    @property
+    def gradient(self) -> Array:
+        """At δ = 0: (M,)."""
+        return np.asarray(self.jacobian.T @ self.residual + self.slope)
+
+
+class Velocity(ABC):
+    """Parameters θ and the q (M,) that they give at the unknown nodes."""
+
+    @abstractmethod
+    def start(self) -> Array:
+        """θ to begin with, (P,)."""
+
+    @abstractmethod
+    def values(self, theta: Array) -> Array:
+        """q at the unknown nodes, (M,)."""
+
+    @abstractmethod
+    def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
+        """λ ↦ the step of θ (P,) that minimises the quadratic, q linearised in θ, plus a damping ½λ‖δθ‖².
+
+        λ ≥ 0 is relative to the size of the quadratic's matrix.
+        """
+
+    @abstractmethod
+    def pulled_back(self, theta: Array, gradient: Array) -> Array:
+        """(∂q/∂θ)ᵀ times a gradient in q (M,): (P,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class GridVelocity(Velocity):
+    """q itself at the unknown nodes: classical full-waveform inversion."""
+
+    unknown: Unknown
+
+    def start(self) -> Array:
+        return np.zeros(len(self.unknown.nodes))
+
+    def values(self, theta: Array) -> Array:
+        return theta
+
+    def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
+        """By the sparse factors of αR and, there being fewer data than nodes, the formula of Sherman, Morrison and Woodbury."""
+        size = float(quadratic.matrix.diagonal().max())
+
+        def step(damping: float) -> Array:
+            ridge = (SMALL + damping) * size * sparse.eye_array(len(theta))
+            factors = splu(sparse.csc_matrix(quadratic.matrix + ridge), permc_spec="MMD_AT_PLUS_A")
+            spread = factors.solve(np.ascontiguousarray(quadratic.jacobian.T))
+            alone = factors.solve(-quadratic.gradient)
+            inner = np.eye(len(quadratic.residual)) + quadratic.jacobian @ spread
+            return np.asarray(alone - spread @ cho_solve(cho_factor(inner), quadratic.jacobian @ alone))
+
+        return step
+
+    def pulled_back(self, theta: Array, gradient: Array) -> Array:
+        return gradient
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkVelocity(Velocity):
+    """q = N(x, y) at the unknown nodes, with the network's rows ∂N/∂θ in closed form.
+
+    Args:
+        network: of two inputs and one output, in float64; its parameters are where the inversion begins.
+    """
+
+    unknown: Unknown
+    network: Network
+
+    def start(self) -> Array:
+        return np.asarray(parameter_vector(self.network).numpy())
+
+    def values(self, theta: Array) -> Array:
+        set_parameters(self.network, torch.from_numpy(theta))
+        with torch.no_grad():
+            return np.asarray(self.network(self._points)[:, 0].numpy())
+
+    def rows(self, theta: Array) -> Array:
+        """∂q/∂θ, (M, P)."""
+        set_parameters(self.network, torch.from_numpy(theta))
+        trace = self.network.trace(self._points, Channels(2, ((0, 0),)))
+        return np.asarray(trace.pullback(torch.ones_like(trace.jet)).detach().numpy())
+
+    def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
+        """By Cholesky's factors. The matrix is made in single precision: it gives a direction, the gradient stays exact."""
+        rows = self.rows(theta)
+        gradient, single = rows.T @ quadratic.gradient, rows.astype(np.float32)
+        data = quadratic.jacobian.astype(np.float32) @ single
+        matrix = (data.T @ data + single.T @ (quadratic.matrix.astype(np.float32) @ single)).astype(np.float64)
+        size = float(np.trace(matrix)) / len(theta)
+
+        def step(damping: float) -> Array:
+            damped = matrix + (LEAST + damping) * size * np.eye(len(theta))
+            return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), -gradient))
+
+        return step
+
+    def pulled_back(self, theta: Array, gradient: Array) -> Array:
+        return np.asarray(self.rows(theta).T @ gradient)
+
+    @property
+    def _points(self) -> torch.Tensor:
+        return torch.from_numpy(self.unknown.nodes)
