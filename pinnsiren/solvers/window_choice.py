@@ -24,6 +24,7 @@ FEATURES_PER_PERIOD = 3.0  # of the local band, along each coordinate
 ROWS_PER_FEATURE = 2.0  # inside domains
 MOST_CELLS = 1000  # of windows on a domain: some minutes
 SAFETY = 1.5  # on the problem's own length scales, which are root mean squares
+ROUNDING = 1e-9  # of a spacing between pixels
 FALLBACK_BAND = 12.0  # radians per half-width where nothing tells a length scale
 
 
@@ -47,7 +48,8 @@ def choose(problem: Problem) -> Choice:
     """The rule of the solver ``MatrixFree``.
 
     On pixels: cells of 256 of them (16² in 2D), 1.6 features a pixel, all frequencies up to half of the sampling
-    frequency. The box is made of whole cells, so that all see their pixels at the same places.
+    frequency. The box is made of whole cells, so that all see their pixels at the same places; it holds all of the
+    problem's points, of which others may lie between and around the pixels.
     On domains: cells in which 1.5 times the problem's own length scales make two periods a window, three features a
     period along each coordinate, and two points a feature.
     """
@@ -55,9 +57,9 @@ def choose(problem: Problem) -> Choice:
     smoothness = max(1, 2 * order - 1)
     data = max((c.region for c in problem.constraints if isinstance(c.region, PointSet)), key=len, default=None)
     pixels = Lattice.of(data.values) if data is not None else None
-    if pixels is not None:
-        return _on_pixels(pixels, smoothness)
     bounds = np.array([problem.bounds[c] for c in problem.coordinates])
+    if pixels is not None:
+        return _on_pixels(pixels, bounds, smoothness)
     scales = length_scales(problem)
     band = [SAFETY * scales[c] if c in scales else FALLBACK_BAND for c in problem.coordinates]
     cells = _affordable([2 * b / LOCAL_BAND for b in band])
@@ -72,14 +74,22 @@ def _affordable(cells: Sequence[float]) -> tuple[int, ...]:
     return tuple(max(2, math.ceil(factor * n)) for n in cells)
 
 
-def _on_pixels(pixels: Lattice, smoothness: int) -> Choice:
-    side = min(round(POINTS_PER_CELL ** (1 / len(pixels.counts))), max(pixels.counts))
-    cells = tuple(math.ceil(n / side) for n in pixels.counts)
-    lower = pixels.first - pixels.spacing / 2
+def _on_pixels(pixels: Lattice, bounds: Array, smoothness: int) -> Choice:
+    first = pixels.first - pixels.spacing * np.maximum(0, _whole((pixels.first - bounds[:, 0]) / pixels.spacing - 0.5))
+    lower = first - pixels.spacing / 2
+    before = np.round((pixels.first - first) / pixels.spacing)
+    counts = np.maximum(before + pixels.counts, _whole((bounds[:, 1] - lower) / pixels.spacing)).astype(int).tolist()
+    side = min(round(POINTS_PER_CELL ** (1 / len(counts))), max(counts))
+    cells = tuple(math.ceil(n / side) for n in counts)
     width = np.array(cells) * side * pixels.spacing
     nyquist = np.pi / pixels.spacing * width / 2
     features = round(FEATURES_PER_POINT * side ** len(cells))
     return Choice(cells, features, tuple(nyquist), np.stack([lower, lower + width], axis=1), smoothness, side)
+
+
+def _whole(spacings: Array) -> Array:
+    """Whole spacings that hold so many, up to rounding."""
+    return np.asarray(np.ceil(spacings - ROUNDING))
 
 
 def on_cells(problem: Problem, network: Windows, per_cell: int, wanted: Sequence[int | None]) -> Problem:
