@@ -30,16 +30,18 @@ def blend(a: str | Path = "astronaut", b: str | Path = "chelsea", mode: Mode = "
         mask: an image file, bright where gradients are blended; outside the values are a's. By default everywhere, and for
             "clone" an oval in the middle.
     """
+    return blending.blend(*pair(a, b, mode, size, colour, square=square, mask=mask), mode)
+
+
+def pair(a: str | Path, b: str | Path, mode: Mode, size: int, colour: bool, *, square: bool = True,
+         mask: str | Path | None = None) -> tuple[Image, Image, Mask | None]:
+    """The two images and the mask of :func:`blend`, for :func:`pinnsiren.signals.blend` and what is compared with it."""
     first, second = (read_image(source, size, colour=colour, square=square) for source in (a, b))
-    inside = _oval(first.shape) if mask is None and mode == "clone" else None if mask is None else _bright(mask, size, square)
-    return blending.blend(first, second, inside, mode)
+    if mask is None:
+        return first, second, _oval(first.shape) if mode == "clone" else None
+    return first, second, np.asarray(read_image(mask, size, square=square).values > 0.5)
 
 
 def _oval(shape: tuple[int, int]) -> Mask:
     rows, columns = ((np.arange(n) + 0.5) / n - 0.5 for n in shape)
     return np.asarray((rows[:, None] / OVAL[0]) ** 2 + (columns / OVAL[1]) ** 2 < 1)
-
-
-def _bright(mask: str | Path, size: int, square: bool) -> Mask:
-    image: Image = read_image(mask, size, square=square)
-    return np.asarray(image.values > 0.5)

@@ -29,6 +29,7 @@ FIRMNESS = 30.0  # of one value outside beside one slope; see blend
 CONSISTENT = 1e-9  # relative: what rounding leaves of a gradient that is one
 Slope = Callable[[Array, int], Array]  # (values, axis) → along links
 AXES = ("y", "x")
+INSIDE = Data("inside")  # 1 where the gradients are blended
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,22 +37,27 @@ class Blend:
     """What is known of a blended image: slopes along links, per pixel, and values outside.
 
     Args:
-        around: the image that is known outside; x, y, size and colours are its own.
+        around: a, whose values hold outside, and whose pixels all are about.
+        other: b, on the same pixels and with the same channels.
         inside: (N, M), where the blended image is to be found.
         down, right: (N − 1, M, …) and (N, M − 1, …), see :func:`~pinnsiren.signals.cosines.slope_between`.
-        mean: of each channel, where everything is to be found and the mean is free.
     """
 
     around: Image
+    other: Image
     inside: Mask
     down: Array
     right: Array
-    mean: Array
 
     @property
     def whole(self) -> bool:
         """Whether nothing is known but slopes."""
         return bool(self.inside.all())
+
+    @property
+    def mean(self) -> Array:
+        """Of each channel of (a + b)/2: where everything is to be found, the mean is free, and this is taken."""
+        return np.asarray(0.5 * (self.around.values + self.other.values).mean(axis=(0, 1)))
 
     @property
     def expected(self) -> Image:
@@ -125,14 +131,14 @@ def blended(solution: Solved) -> Image:
     """
     problem, exact = solution.problem, solution.problem.exact or {}
     region = problem.compared
-    if not isinstance(region, PointSet) or not exact or any(e not in region.data for e in exact.values()):
+    if not isinstance(region, PointSet) or INSIDE not in region.data:
         raise DataError(f"{solution!r} is no solution of ps.signals.blend's problem; give what ps.solve made of one.")
-    expected = dict(region.columns)
+    given = dict(region.columns)
+    free = given[INSIDE].all()
     channels = []
     for field, symbol in exact.items():
         values = np.asarray(solution(field, region.values))
-        free = len(problem.constraints) == len(AXES)  # slopes and no values
-        channels.append(values + (expected[symbol].mean() - values.mean()) if free else values)
+        channels.append(values + (given[symbol].mean() - values.mean()) if free else values)
     shape = tuple(len(np.unique(column)) for column in region.values.T[::-1])
     return Image("blend", np.stack(channels, axis=-1).reshape(*shape, -1).squeeze())
 
@@ -149,7 +155,7 @@ def _known(a: Image, b: Image, mask: ArrayLike | None, mode: Mode, slope: Slope 
     inside = np.ones(a.shape, dtype=bool) if mask is None else _checked(mask, a.shape)
     first, second = ((_coloured(i) if a.values.ndim != b.values.ndim else i.values) for i in (a, b))
     down, right = (_target(first, second, axis, mode, slope) for axis in (0, 1))
-    return Blend(replace(a, values=first), inside, down, right, 0.5 * (first + second).mean(axis=(0, 1)))
+    return Blend(replace(a, values=first), replace(b, values=second), inside, down, right)
 
 
 def _coloured(image: Image) -> Array:
@@ -203,7 +209,10 @@ def _problem(known: Blend) -> Problem:
         constraints.append(Equation(list(fields.values()), list(values), name="values outside")
                            .on(PointSet(symbols, points[outside], values), weight=weight))
     exact = {field: Data(f"{channel} expected") for channel, field in fields.items()}
-    pixels = PointSet(symbols, points, dict(zip(exact.values(), found.channels.values(), strict=True)))
+    columns = dict(zip(exact.values(), found.channels.values(), strict=True))
+    for name, image in (("a", known.around), ("b", known.other)):  # for pictures
+        columns |= {Data(f"{channel} of {name}"): values for channel, values in image.channels.items()}
+    pixels = PointSet(symbols, points, {**columns, INSIDE: known.inside.ravel()})
     return Problem(*constraints, name="blend", exact=exact, tolerance=TOLERANCE, remark=_remark(known, found), compared=pixels)
 
 
