@@ -133,4 +133,5 @@ def rows(experiment: str, found: list[Fit], setting: str, *, measure: str, value
         value: of a fit's values, in the unit of ``measure``.
         published: by method.
     """
-    return [Row(experiment, f.method, f"{setting}; {f.effort}", value(f.values), measure, f.seconds, published.get(f.method, "")) for f in found]
+    return [Row(experiment, f.method, f"{setting}; {f.effort}", value(f.values), measure, f.seconds,
+                published.get(f.method, "")) for f in found]

@@ -48,8 +48,8 @@ def choose(problem: Problem) -> Choice:
     """The rule of the solver ``MatrixFree``.
 
     On pixels: cells of 256 of them (16² in 2D), 1.6 features a pixel, all frequencies up to half of the sampling
-    frequency. The box is made of whole cells, so that all see their pixels at the same places; it holds all of the
-    problem's points, of which others may lie between and around the pixels.
+    frequency. The box is made of whole cells, so that all see their pixels at the same places, and begins half a pixel before
+    the first of all points.
     On domains: cells in which 1.5 times the problem's own length scales make two periods a window, three features a
     period along each coordinate, and two points a feature.
     """
@@ -75,21 +75,14 @@ def _affordable(cells: Sequence[float]) -> tuple[int, ...]:
 
 
 def _on_pixels(pixels: Lattice, bounds: Array, smoothness: int) -> Choice:
-    first = pixels.first - pixels.spacing * np.maximum(0, _whole((pixels.first - bounds[:, 0]) / pixels.spacing - 0.5))
-    lower = first - pixels.spacing / 2
-    before = np.round((pixels.first - first) / pixels.spacing)
-    counts = np.maximum(before + pixels.counts, _whole((bounds[:, 1] - lower) / pixels.spacing)).astype(int).tolist()
+    lower = bounds[:, 0] - pixels.spacing / 2
+    counts = (1 + np.ceil(np.diff(bounds)[:, 0] / pixels.spacing - ROUNDING)).astype(int).tolist()
     side = min(round(POINTS_PER_CELL ** (1 / len(counts))), max(counts))
     cells = tuple(math.ceil(n / side) for n in counts)
     width = np.array(cells) * side * pixels.spacing
     nyquist = np.pi / pixels.spacing * width / 2
     features = round(FEATURES_PER_POINT * side ** len(cells))
     return Choice(cells, features, tuple(nyquist), np.stack([lower, lower + width], axis=1), smoothness, side)
-
-
-def _whole(spacings: Array) -> Array:
-    """Whole spacings that hold so many, up to rounding."""
-    return np.asarray(np.ceil(spacings - ROUNDING))
 
 
 def on_cells(problem: Problem, network: Windows, per_cell: int, wanted: Sequence[int | None]) -> Problem:
