@@ -1,5 +1,6 @@
 """pinnsiren: write a boundary-value problem as on paper, get a neural field that satisfies it, and how far to trust it."""
 
+from pinnsiren import signals
 from pinnsiren.ansatz import Ansatz
 from pinnsiren.diagnosis import Diagnosis, diagnose
 from pinnsiren.domains import Ball, Box, Disc, Domain, Interval, Mesh, PointSet, Polygon
@@ -78,5 +79,5 @@ __all__ = [
     "ProblemError", "ProblemWarning", "RankError", "Ranks", "Reference", "ReferenceError", "Region", "Report", "SSBroyden",
     "Sequence", "Siren", "Solution", "SolveError", "Solver", "Space", "Status", "StorageError", "Tabulated", "TimeSlabs",
     "Unknown", "Windows", "__version__", "coordinates", "diagnose", "div", "grad", "laplacian", "load", "normal_derivative",
-    "resume", "solve", "time", "validate",
+    "resume", "signals", "solve", "time", "validate",
 ]

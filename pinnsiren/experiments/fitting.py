@@ -1,7 +1,7 @@
 """One signal through the networks that the paper compares, each trained by Adam for the same time, and through ``solve``."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -71,16 +71,25 @@ class Fit:
         """Numbers that the fields are made of."""
         return sum(p.numel() for p in self.solution.model.parameters())
 
+    @property
+    def effort(self) -> str:
+        """Parameters and steps, in words."""
+        return f"{self.parameters} parameters" + (f", {self.steps} steps" if self.steps else "")
 
-def fits(problem: Problem, signal: Signal, training: Training, *, omega0: float = 30.0, octaves: int = 6) -> list[Fit]:
+
+def fits(problem: Problem, signal: Signal, training: Training, *, omega0: float = 30.0, octaves: int = 6,
+         chosen: Collection[str] = ()) -> list[Fit]:
     """Solve's own choice first, then a network after the other.
 
     Args:
+        chosen: which networks, by their names in :func:`networks`; by default all.
         omega0: of the sines' first layer, on the box scaled to [−1, 1]^d.
         octaves: of the positional encoding.
     """
     found = [fit(WINDOWS, problem, signal)]
     for name, network in networks(problem, training, omega0=omega0, octaves=octaves).items():
+        if chosen and name not in chosen:
+            continue
         found.append(fit(name, problem, signal, network=network, solver=training.solver, seconds=training.seconds,
                          seed=training.seed))
     return found
@@ -124,5 +133,5 @@ def rows(experiment: str, found: list[Fit], setting: str, *, measure: str, value
         value: of a fit's values, in the unit of ``measure``.
         published: by method.
     """
-    return [Row(experiment, f.method, f"{setting}; {f.parameters} parameters" + (f", {f.steps} steps" if f.steps else ""),
-                value(f.values), measure, f.seconds, published.get(f.method, "")) for f in found]
+    return [Row(experiment, f.method, f"{setting}; {f.effort}", value(f.values), measure, f.seconds,
+                published.get(f.method, "")) for f in found]

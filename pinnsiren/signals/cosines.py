@@ -58,6 +58,38 @@ def with_gradient(down: Array, right: Array) -> Array:
     return _integrated(total)
 
 
+def slope_between(values: Array, axis: int) -> Array:
+    """The first derivative of values (N, M, …) along one axis, midway between pixels that are neighbours along it."""
+    sines = -fft.dct(values, axis=axis, norm="ortho") * _along(values, axis)
+    return np.asarray(fft.dst(sines.take(range(1, values.shape[axis]), axis), type=1, axis=axis, norm="ortho"))
+
+
+def slopes_transposed(down: Array, right: Array) -> Array:
+    """The transpose of :func:`slope_between` along both axes, summed: (N − 1, M, …) and (N, M − 1, …) to (N, M, …)."""
+    return np.asarray(fft.idctn(_transposed(down, right), axes=(0, 1), norm="ortho"))
+
+
+def with_slopes_between(down: Array, right: Array) -> Array:
+    """The sum of cosines whose derivatives midway between pixels are nearest to given ones, in least squares; mean 0.
+
+    As :func:`with_gradient`, for what :func:`slope_between` gives: N − 1 sines on N − 1 places, a whole basis.
+
+    Args:
+        down, right: (N − 1, M, …) and (N, M − 1, …).
+    """
+    return _integrated(_transposed(down, right))
+
+
+def _transposed(down: Array, right: Array) -> Array:
+    """Coefficients of :func:`slopes_transposed` in cosines."""
+    total = np.zeros((right.shape[0], *down.shape[1:]))
+    for axis, given in enumerate((down, right)):
+        sines = fft.dct(fft.dst(given, type=1, axis=axis, norm="ortho"), axis=1 - axis, norm="ortho")
+        padded = np.pad(sines, [(1, 0) if a == axis else (0, 0) for a in range(total.ndim)])
+        total -= padded * _along(total, axis)
+    return total
+
+
 def with_laplacian(given: Array) -> Array:
     """The sum of cosines with a given Laplacian at the pixels, up to its mean, which no such sum has; mean 0."""
     return _integrated(-fft.dctn(given, axes=(0, 1), norm="ortho"))

@@ -37,7 +37,7 @@ WIDER = 26  # where the user asks for more than the tolerance does: twice the ti
 SLOW = 2.0  # of the first sine layer: frequencies rise where the residual asks, and from 6 or 30 often nothing converges
 CAUSAL = 10.0  # ε of the causal weights; fields and residuals are near 1 after balancing
 MOST_PARAMETERS = 4000  # for which a Gauss–Newton step takes seconds
-PIXELS = 1000  # of a grid, from which on windows follow it
+PIXELS = 1000  # of grids, from which on windows follow them
 COPIES = 6  # of rows × features that a least-squares solve holds: jets, their scaled rows, the factorisation
 WINDOWED = 3  # dimensions up to which windows are affordable
 
@@ -162,11 +162,12 @@ def _is_grid_alone(problem: Problem) -> bool:
     Neighbouring pixels say little about each other: on a photograph of 64² a dense network whose size held-out pixels chose
     reached 23 dB in 32 s, windows 127 dB in 2 s.
     """
-    regions = [c.region for c in problem.constraints]
+    regions = [c.region for c in problem.constraints if isinstance(c.region, PointSet)]
+    if len(regions) < len(problem.constraints) or sum(map(len, regions)) < PIXELS:
+        return False
     return (problem.is_linear and len(problem.coordinates) <= WINDOWED and len(groups(problem.carried)) == 1
-            and all(isinstance(r, PointSet) for r in regions) and max(r.points or 0 for r in regions) >= PIXELS
             and all(c.norm == "l2" for c in problem.constraints)
-            and any(isinstance(r, PointSet) and Lattice.of(r.values) is not None for r in regions if (r.points or 0) >= PIXELS))
+            and any(Lattice.of(r.values) is not None for r in regions if len(r) >= PIXELS / 2))
 
 
 def _modes(problem: Problem) -> float:

@@ -28,6 +28,7 @@ FEATURES_PER_PERIOD = 3.0  # of the local band, along each coordinate
 ROWS_PER_FEATURE = 2.0  # inside domains
 MOST_CELLS = 1000  # of windows on a domain: some minutes
 SAFETY = 1.5  # on the problem's own length scales, which are root mean squares
+ROUNDING = 1e-9  # of a spacing between pixels
 FALLBACK_BAND = 12.0  # radians per half-width where nothing tells a length scale
 
 
@@ -51,7 +52,8 @@ def choose(problem: Problem) -> Choice:
     """The rule of the solver ``MatrixFree``.
 
     On pixels: cells of 256 of them (16² in 2D), 1.6 features a pixel, all frequencies up to half of the sampling
-    frequency. The box is made of whole cells, so that all see their pixels at the same places.
+    frequency. The box is made of whole cells, so that all see their pixels at the same places, and begins half a pixel before
+    the first of all points.
     On a grid of values and slopes beside scattered points, as distances around a surface are: cells of 4 places along each
     coordinate, and the fewest features, 35 in space.
     On domains: cells in which 1.5 times the problem's own length scales make two periods a window, three features a
@@ -59,14 +61,14 @@ def choose(problem: Problem) -> Choice:
     """
     order = max(p.order for c in problem.constraints for p in partials(c.residuals))
     smoothness = max(1, 2 * order - 1)
-    data = {c.region for c in problem.constraints if isinstance(c.region, PointSet)}
+    bounds = np.array([problem.bounds[c] for c in problem.coordinates])
+    data = dict.fromkeys(c.region for c in problem.constraints if isinstance(c.region, PointSet))
     grids = {d: lattice for d in data if (lattice := Lattice.of(d.values)) is not None}
     if grids:
         largest = max(grids, key=len)
         rows = sum(len(c.residuals) for c in problem.constraints if c.region == largest) / len(problem.fields)
         slopes_too = rows > len(problem.coordinates) and len(grids) < len(data)
-        return (_beside_points if slopes_too else _on_pixels)(grids[largest], smoothness)
-    bounds = np.array([problem.bounds[c] for c in problem.coordinates])
+        return _beside_points(grids[largest], smoothness) if slopes_too else _on_pixels(grids[largest], bounds, smoothness)
     scales = length_scales(problem)
     band = [SAFETY * scales[c] if c in scales else FALLBACK_BAND for c in problem.coordinates]
     cells = _affordable([2 * b / LOCAL_BAND for b in band])
@@ -81,10 +83,11 @@ def _affordable(cells: Sequence[float]) -> tuple[int, ...]:
     return tuple(max(2, math.ceil(factor * n)) for n in cells)
 
 
-def _on_pixels(pixels: Lattice, smoothness: int) -> Choice:
-    side = _side(pixels.counts)
-    cells = tuple(math.ceil(n / side) for n in pixels.counts)
-    lower = pixels.first - pixels.spacing / 2
+def _on_pixels(pixels: Lattice, bounds: Array, smoothness: int) -> Choice:
+    lower = bounds[:, 0] - pixels.spacing / 2
+    counts = (1 + np.ceil(np.diff(bounds)[:, 0] / pixels.spacing - ROUNDING)).astype(int).tolist()
+    side = _side(counts)
+    cells = tuple(math.ceil(n / side) for n in counts)
     width = np.array(cells) * side * pixels.spacing
     nyquist = np.pi / pixels.spacing * width / 2
     features = round(FEATURES_PER_POINT * side ** len(cells))
