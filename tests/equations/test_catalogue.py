@@ -17,7 +17,7 @@ from pinnsiren.validation.choice import reference_kinds
 from pinnsiren.validation.comparison import comparison_points
 from pinnsiren.validation.reference import relative_l2
 
-FAMILIES = ("poisson", "image", "eikonal", "helmholtz", "wave", "heat", "advection", "burgers", "allen_cahn", "kdv",
+FAMILIES = ("poisson", "image", "blend", "eikonal", "helmholtz", "wave", "heat", "advection", "burgers", "allen_cahn", "kdv",
             "klein_gordon", "gray_scott", "biharmonic", "elasticity", "kovasznay", "cavity", "unknown")
 AFFORDABLE = 1.6  # seconds that a reference may be expected to take here; some take ten times what they expect
 SHORT = 6.0  # seconds of a solve …
