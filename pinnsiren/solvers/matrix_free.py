@@ -75,13 +75,15 @@ class MatrixFree(Solver):
                                      slab=slab)
         preconditioner = TwoLevel.of(network, operator, max(1, order), blocks=everywhere)
         meter = _Meter.of(model, blocks, own, basis, free=undetermined_constants(task.problem))
+        size = 0.0
         for iterate in self._until_done(operator, preconditioner):
             if iterate.iteration % self.every == 0:
-                step = meter.step(operator, iterate)
+                size = max(size, meter.write(operator, iterate))
+                step = meter.step(operator, iterate, size)
                 yield step
                 if step.measure <= task.target:
                     return
-        yield meter.step(operator, iterate)
+        yield meter.step(operator, iterate, max(size, meter.write(operator, iterate)))
 
     def _until_done(self, operator: WindowOperator, preconditioner: TwoLevel) -> Iterator[Iterate]:
         """Iterates up to the stopping rule."""
@@ -134,7 +136,8 @@ class _Meter:
                    tuple(fields.index(f) for f in free))
 
     @torch.no_grad()
-    def step(self, operator: WindowOperator, iterate: Iterate) -> Step:
+    def write(self, operator: WindowOperator, iterate: Iterate) -> float:
+        """Put an iterate into the network, and return the size of the fields, root mean square."""
         x = operator.slab.whole(iterate.x.to(operator.basis))
         fields = [v.forward(x) for v in self.values]
         coefficients = operator.coefficients(x)
@@ -143,11 +146,17 @@ class _Meter:
             coefficients[:, 0, o] -= mean  # feature 0 is the constant, and the windows sum to one
             fields[o] = fields[o] - mean
         self.network.coefficients.copy_(coefficients)
-        size = float(torch.cat(fields).square().mean().sqrt()) or 1.0
+        return float(torch.cat(fields).square().mean().sqrt())
+
+    def step(self, operator: WindowOperator, iterate: Iterate, size: float) -> Step:
+        """What is left, beside the largest size that the fields have had: as ‖r‖ it falls from iterate to iterate.
+
+        Beside their own size an iterate that is too large would look better than a right one where no field fits the data.
+        """
         squares: dict[str, float] = {}
         weights = {c.name: c.weight for c, _ in self.names}
         left = iterate.residual.double()
-        sums = x.new_zeros(len(self.names) + 1)
+        sums = left.new_zeros(len(self.names) + 1)
         for (i, scale), part in zip(self.own, left.split([len(rows.target) for rows in operator.blocks]), strict=True):
             sums[i] = part.square().sum() / scale**2
         sums[-1] = left.square().sum()
@@ -156,7 +165,8 @@ class _Meter:
             squares[c.name] = squares.get(c.name, 0.0) + square / count
         loss = 0.5 * sum(weights[name] * s for name, s in squares.items())
         residuals = {name: math.sqrt(s / self._components(name)) for name, s in squares.items()}
-        return Step(self.model, math.sqrt(norm) / size, loss, residuals, "windows", f"{x.numel()} unknowns",
+        return Step(self.model, math.sqrt(norm) / (size or 1.0), loss, residuals, "windows",
+                    f"{self.network.windows * math.prod(operator.shape[1:])} unknowns",
                     iteration=iterate.iteration)
 
     def _components(self, name: str) -> int:

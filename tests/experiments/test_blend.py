@@ -27,7 +27,7 @@ def test_a_loaded_solution_is_shown(tmp_path, mode) -> None:
 
 
 def test_all_modes_are_compared(tmp_path) -> None:
-    rows = experiments()["blend"].compare(tmp_path, "photo", "astronaut", 24, False, 0.2, 20, 128, 16, 2)
+    rows = experiments()["blend"].compare(tmp_path, "photo", "astronaut", 32, False, 0.2, 20, 128, 16, 2)
     by_mode = {mode: [r for r in rows if r.setting.startswith(mode)] for mode in ("average", "mix", "clone")}
     for three in by_mode.values():
         windows, siren, differences = (r.value for r in three)

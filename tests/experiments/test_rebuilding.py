@@ -39,11 +39,11 @@ def test_the_derivatives_own_quality() -> None:
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_methods_are_compared(tmp_path, name) -> None:
-    rows = experiments()[name].compare(tmp_path, "photo", 24, False, 0.3, 20, 128, 16, 2)
+    rows = experiments()[name].compare(tmp_path, "photo", 32, False, 0.3, 20, 128, 16, 2)
     assert len(rows) == 8  # four methods, the image and the derivative
     assert len({r.method for r in rows}) == 4
-    assert [r.value for r in rows[::2]][0] > 35
-    assert max(r.value for r in rows[2::2]) < rows[0].value
+    assert max(r.value for r in rows[2::2]) < rows[0].value  # of a small network after 20 steps
+    assert rows[0].value > 35
     published = {r.method: r.published for r in rows[::2]}
     assert published["SIREN"].startswith("32.91 dB" if name == "image_from_gradients" else "14.95 dB")
     assert (tmp_path / f"{name}.png").exists()

@@ -78,7 +78,7 @@ def test_windows_find_the_least_squares_solution(mode, masked, least) -> None:
 def test_a_mask_at_the_edge_has_the_natural_condition_there() -> None:
     """b = x inside a strip along the right edge, a = 0 left of it: u grows as x from the strip's beginning."""
     blank = Image("", np.zeros((SIZE, SIZE)))
-    x, y = (c.reshape(SIZE, SIZE) for c in blank.points.T)
+    x = blank.points[:, 0].reshape(SIZE, SIZE)
     slanted = Image("slanted", x.copy())
     inside = x > 0.5
     found = blend_by_differences(blank, slanted, inside, "clone").values
