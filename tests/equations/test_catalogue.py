@@ -18,7 +18,8 @@ from pinnsiren.validation.comparison import comparison_points
 from pinnsiren.validation.reference import relative_l2
 
 FAMILIES = ("poisson", "image", "fit", "sdf", "blend", "eikonal", "helmholtz", "wave", "heat", "advection", "burgers",
-            "allen_cahn", "kdv", "klein_gordon", "gray_scott", "biharmonic", "elasticity", "kovasznay", "cavity", "unknown", "fwi")
+            "allen_cahn", "kdv", "klein_gordon", "gray_scott", "biharmonic", "elasticity", "kovasznay", "cavity", "unknown",
+            "fwi")
 AFFORDABLE = 1.6  # seconds that a reference may be expected to take here; some take ten times what they expect
 SOON = 0.02  # estimated relative error that ends the longer ones of linear problems; of others a target asks for more
 SHORT = 6.0  # seconds of a solve …
