@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 
 PUBLISHED = "8.6e-3, a classical solver 1.7e-2; second-hand, region not stated"
 MEASURE = "MSE of velocity, physical rectangle"
-WIDTH, LAYERS, SLOW = 24, 3, 6.0  # of the velocity's network: 1297 parameters; ω0 of its first layer
+WIDTH, LAYERS, SLOW = 32, 3, 6.0  # of the velocity's network: 2241 parameters; ω0 of its first layer
 QUIET = 0.01  # of the output's initial weights: the inversion starts at the known velocity
 SPACING = {"paper": 0.02, "layers": 0.02}
 SHARES = (0.25, 0.5, 1.0, 2.0)  # of the paper's k = 20, for the reduced inversions; the joint one has the first three

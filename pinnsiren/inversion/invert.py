@@ -29,7 +29,7 @@ NEAR = (0.97, 1.05)  # times the noise, between which α stays
 LEAST_GAIN = 1e-3  # of the objective in one step: less, and a stage ends
 LARGEST = 3.0  # |log(c/c₀)|: twenty times faster or slower than known
 STRONGER, WEAKER = 10.0, 0.2  # the damping's change after a step that fails or succeeds
-FIRST, HIGHEST = 1e-3, 1e3  # damping, relative to the matrix
+FIRST, HIGHEST = 1e-4, 1e3  # damping, relative to the matrix
 
 
 @dataclass(frozen=True)
@@ -148,14 +148,14 @@ class Objective:
     weight: float
 
     def value(self, theta: Array) -> float:
-        """Infinite where the velocities are too low for the grid."""
+        """Infinite where waves of the survey's highest frequency are too slow for the grid: such a step is too long."""
         q = self.velocity.values(theta)
         if not np.all(np.isfinite(q)) or np.abs(q).max() > LARGEST:
             return float("inf")
-        try:
-            return self.misfit.value(self.unknown.squared_slowness(q)) + self.weight * self.variation.value(self.unknown, q)
-        except SolveError:  # a step into media that the grid does not resolve is too long, and is shortened
+        slowness, highest = self.unknown.squared_slowness(q), self.misfit.survey.acquisition.frequencies[-1]
+        if slowness.max() > self.unknown.grid.slowest(float(highest)):
             return float("inf")
+        return self.misfit.value(slowness) + self.weight * self.variation.value(self.unknown, q)
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
         """Value and ∂/∂θ, by one adjoint solve for each source and frequency."""

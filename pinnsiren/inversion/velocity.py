@@ -17,7 +17,6 @@ from pinnsiren.networks import Network
 from pinnsiren.surveys.waves import Array
 
 SMALL = 1e-7  # of the largest diagonal entry of αR: damps the constant, which R does not see, and nothing else
-LEAST = 1e-5  # of the mean diagonal entry: what single precision leaves uncertain in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,15 +119,14 @@ class NetworkVelocity(Velocity):
         return np.asarray(trace.pullback(torch.ones_like(trace.jet)).detach().numpy())
 
     def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
-        """By Cholesky's factors. The matrix is made in single precision: it gives a direction, the gradient stays exact."""
+        """By Cholesky's factors."""
         rows = self.rows(theta)
-        gradient, single = rows.T @ quadratic.gradient, rows.astype(np.float32)
-        data = quadratic.jacobian.astype(np.float32) @ single
-        matrix = (data.T @ data + single.T @ (quadratic.matrix.astype(np.float32) @ single)).astype(np.float64)
+        gradient, data = rows.T @ quadratic.gradient, quadratic.jacobian @ rows
+        matrix = data.T @ data + rows.T @ (quadratic.matrix @ rows)
         size = float(np.trace(matrix)) / len(theta)
 
         def step(damping: float) -> Array:
-            damped = matrix + (LEAST + damping) * size * np.eye(len(theta))
+            damped = matrix + (SMALL + damping) * size * np.eye(len(theta))
             return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), -gradient))
 
         return step
