@@ -124,10 +124,13 @@ def invert(survey: Survey, velocity: Velocity, unknown: Unknown, how: Inversion 
         SolveError: the grid is too coarse for the highest frequency at the start.
     """
     began, theta, history = time.monotonic(), velocity.start(), []
-    highest = survey.acquisition.frequencies
+    frequencies, fine = survey.acquisition.frequencies, unknown
     Misfit(survey, unknown.grid).value(unknown.squared_slowness(velocity.values(theta)))  # too coarse a grid is found now
-    for count, frequency in enumerate(highest, start=1):
-        for stage in _stage(Misfit(survey, unknown.grid, count), velocity, unknown, theta, how):
+    slowest = fine.grid.slowest(float(frequencies[-1]))  # also where a lower frequency would allow more
+    for count, frequency in enumerate(frequencies, start=1):
+        unknown = fine.coarsened(float(frequency)) if count < len(frequencies) else fine
+        velocity, theta = velocity.on(unknown, theta)
+        for stage in _stage(Misfit(survey, unknown.grid, count), velocity, unknown, theta, how=how, slowest=slowest):
             theta = stage.theta
             history.append(Progress(float(frequency), stage.fit, stage.now.weight, stage.damping, time.monotonic() - began))
             if report is not None:
@@ -139,21 +142,27 @@ def invert(survey: Survey, velocity: Velocity, unknown: Unknown, how: Inversion 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Φ + α V as a function of θ, with its adjoint-state gradient."""
+    """Φ + α V as a function of θ, with its adjoint-state gradient.
+
+    Args:
+        weight: α.
+        slowest: the largest squared slowness that may be tried.
+    """
 
     misfit: Misfit
     velocity: Velocity
     unknown: Unknown
     variation: Variation
     weight: float
+    slowest: float = float("inf")
 
     def value(self, theta: Array) -> float:
-        """Infinite where waves of the survey's highest frequency are too slow for the grid: such a step is too long."""
+        """Infinite where waves are slower than they may be: such a step is too long."""
         q = self.velocity.values(theta)
         if not np.all(np.isfinite(q)) or np.abs(q).max() > LARGEST:
             return float("inf")
-        slowness, highest = self.unknown.squared_slowness(q), self.misfit.survey.acquisition.frequencies[-1]
-        if slowness.max() > self.unknown.grid.slowest(float(highest)):
+        slowness = self.unknown.squared_slowness(q)
+        if slowness.max() > self.slowest:
             return float("inf")
         return self.misfit.value(slowness) + self.weight * self.variation.value(self.unknown, q)
 
@@ -219,11 +228,12 @@ class _Stage:
         self.now = replace(self.now, variation=variation, weight=factor * self.now.weight)
 
 
-def _stage(misfit: Misfit, velocity: Velocity, unknown: Unknown, theta: Array, how: Inversion) -> Iterator[_Stage]:
+def _stage(misfit: Misfit, velocity: Velocity, unknown: Unknown, theta: Array, *, how: Inversion,
+           slowest: float) -> Iterator[_Stage]:
     """The steps with all frequencies of the misfit; with all of the survey's the fit is turned to the noise, and sharpened."""
     last = misfit.frequencies == len(misfit.survey.acquisition.frequencies)
     weight = how.start * misfit.value(unknown.squared_slowness(velocity.values(theta)))
-    stage = _Stage(Objective(misfit, velocity, unknown, how.variation, weight), theta)
+    stage = _Stage(Objective(misfit, velocity, unknown, how.variation, weight, slowest), theta)
     for _ in range(how.steps[last]):
         stage.step()
         yield stage

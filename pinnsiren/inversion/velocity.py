@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.interpolate import RegularGridInterpolator
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import splu
 
@@ -44,6 +45,10 @@ class Velocity(ABC):
     """Parameters θ and the q (M,) that they give at the unknown nodes."""
 
     @abstractmethod
+    def on(self, unknown: Unknown, theta: Array) -> tuple["Velocity", Array]:
+        """The same velocity at the nodes of another grid, and its parameters there."""
+
+    @abstractmethod
     def start(self) -> Array:
         """θ to begin with, (P,)."""
 
@@ -68,6 +73,11 @@ class GridVelocity(Velocity):
     """q itself at the unknown nodes: classical full-waveform inversion."""
 
     unknown: Unknown
+
+    def on(self, unknown: Unknown, theta: Array) -> tuple[Velocity, Array]:
+        axes = [np.unique(c) for c in self.unknown.nodes.T]
+        inside = np.clip(unknown.nodes, [a[0] for a in axes], [a[-1] for a in axes])
+        return GridVelocity(unknown), RegularGridInterpolator(axes, theta.reshape(self.unknown.shape))(inside)
 
     def start(self) -> Array:
         return np.zeros(len(self.unknown.nodes))
@@ -103,6 +113,9 @@ class NetworkVelocity(Velocity):
 
     unknown: Unknown
     network: Network
+
+    def on(self, unknown: Unknown, theta: Array) -> tuple[Velocity, Array]:
+        return NetworkVelocity(unknown, self.network), theta
 
     def start(self) -> Array:
         return np.asarray(parameter_vector(self.network).numpy())
