@@ -100,7 +100,7 @@ class Inversion:
         SolveError: numbers that are not positive.
     """
 
-    steps: tuple[int, int] = (15, 20)
+    steps: tuple[int, int] = (8, 24)
     start: float = 0.2
     variation: Variation = field(default_factory=lambda: Variation(1.0))
     sharpened: Variation = field(default_factory=lambda: Variation(0.4))
