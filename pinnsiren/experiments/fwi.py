@@ -24,9 +24,9 @@ Array = npt.NDArray[np.float64]
 
 PUBLISHED = "8.6e-3, a classical solver 1.7e-2; second-hand, region not stated"
 MEASURE = "MSE of velocity, physical rectangle"
-WIDTH, LAYERS, SLOW = 32, 3, 6.0  # of the velocity's network: 2241 parameters; ω0 of its first layer
+WIDTH, LAYERS, SLOW = 32, 3, 14.0  # of the velocity's network: 2241 parameters; ω0 of its first layer
 QUIET = 0.01  # of the output's initial weights: the inversion starts at the known velocity
-SPACING = {"paper": 1 / 60, "layers": 0.02}
+SPACING = {"paper": 0.02, "layers": 0.02}
 SHARES = (0.25, 0.5, 1.0, 2.0)  # of the paper's k = 20, for the reduced inversions; the joint one has the first three
 ACROSS = 201  # points of a comparison along the longer side
 BURIED, SUNK = 0.03, 0.06  # km, of sources and receivers
@@ -59,7 +59,7 @@ class Setting:
         return self.medium.velocity(points.reshape(-1, 2)).reshape(points.shape[:2])
 
 
-def compare(folder: Path, model: Shape = "square", seconds: float = 45, noise: float = 0.01, seed: int = 0) -> list[Row]:
+def compare(folder: Path, model: Shape = "square", seconds: float = 40, noise: float = 0.01, seed: int = 0) -> list[Row]:
     """Velocity from recorded waves (inverse Helmholtz): fields and medium jointly, a network alone, values on a grid.
 
     Args:
@@ -161,10 +161,10 @@ def draw(setting: Setting, found: Mapping[str, Array]) -> Figure:
     title = "true velocity, km/s" if setting.unit else "true velocity"
     picture(axes[0, 0], setting.true, title, limits=(low, high), colours="viridis")
     acquisition = setting.survey.acquisition
-    axes[0, 0].plot(*acquisition.receivers.T, "w.", markersize=4, label="receivers")
+    axes[0, 0].plot(*acquisition.receivers.T, "w.", markersize=5, markeredgecolor="grey", label="receivers")
     axes[0, 0].plot(*acquisition.sources.T, "r*", markersize=8, label="sources")
-    axes[0, 0].legend(fontsize=7, loc="center")
     axes[1, 0].axis("off")
+    axes[1, 0].legend(handles=axes[0, 0].lines, fontsize=9, loc="upper center")
     reach = 0.5 * (high - low)
     for i, (name, values) in enumerate(found.items(), start=1):
         error = mean_square(values, setting.true)

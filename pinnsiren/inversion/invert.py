@@ -29,7 +29,7 @@ NEAR = (0.97, 1.05)  # times the noise, between which α stays
 LEAST_GAIN = 1e-3  # of the objective in one step: less, and a stage ends
 LARGEST = 3.0  # |log(c/c₀)|: twenty times faster or slower than known
 STRONGER, WEAKER = 10.0, 0.2  # the damping's change after a step that fails or succeeds
-FIRST, HIGHEST = 1e-3, 1e3  # damping, relative to the matrix
+FIRST, HIGHEST = 1e-4, 1e3  # damping, relative to the matrix
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Inversion:
         SolveError: numbers that are not positive.
     """
 
-    steps: tuple[int, int] = (15, 20)
+    steps: tuple[int, int] = (8, 24)
     start: float = 0.2
     variation: Variation = field(default_factory=lambda: Variation(1.0))
     sharpened: Variation = field(default_factory=lambda: Variation(0.4))
@@ -124,10 +124,13 @@ def invert(survey: Survey, velocity: Velocity, unknown: Unknown, how: Inversion 
         SolveError: the grid is too coarse for the highest frequency at the start.
     """
     began, theta, history = time.monotonic(), velocity.start(), []
-    highest = survey.acquisition.frequencies
+    frequencies, fine = survey.acquisition.frequencies, unknown
     Misfit(survey, unknown.grid).value(unknown.squared_slowness(velocity.values(theta)))  # too coarse a grid is found now
-    for count, frequency in enumerate(highest, start=1):
-        for stage in _stage(Misfit(survey, unknown.grid, count), velocity, unknown, theta, how):
+    slowest = fine.grid.slowest(float(frequencies[-1]))  # also where a lower frequency would allow more
+    for count, frequency in enumerate(frequencies, start=1):
+        unknown = fine.coarsened(float(frequency)) if count < len(frequencies) else fine
+        velocity, theta = velocity.on(unknown, theta)
+        for stage in _stage(Misfit(survey, unknown.grid, count), velocity, unknown, theta, how=how, slowest=slowest):
             theta = stage.theta
             history.append(Progress(float(frequency), stage.fit, stage.now.weight, stage.damping, time.monotonic() - began))
             if report is not None:
@@ -139,23 +142,29 @@ def invert(survey: Survey, velocity: Velocity, unknown: Unknown, how: Inversion 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Φ + α V as a function of θ, with its adjoint-state gradient."""
+    """Φ + α V as a function of θ, with its adjoint-state gradient.
+
+    Args:
+        weight: α.
+        slowest: the largest squared slowness that may be tried.
+    """
 
     misfit: Misfit
     velocity: Velocity
     unknown: Unknown
     variation: Variation
     weight: float
+    slowest: float = float("inf")
 
     def value(self, theta: Array) -> float:
-        """Infinite where the velocities are too low for the grid."""
+        """Infinite where waves are slower than they may be: such a step is too long."""
         q = self.velocity.values(theta)
         if not np.all(np.isfinite(q)) or np.abs(q).max() > LARGEST:
             return float("inf")
-        try:
-            return self.misfit.value(self.unknown.squared_slowness(q)) + self.weight * self.variation.value(self.unknown, q)
-        except SolveError:  # a step into media that the grid does not resolve is too long, and is shortened
+        slowness = self.unknown.squared_slowness(q)
+        if slowness.max() > self.slowest:
             return float("inf")
+        return self.misfit.value(slowness) + self.weight * self.variation.value(self.unknown, q)
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
         """Value and ∂/∂θ, by one adjoint solve for each source and frequency."""
@@ -219,11 +228,12 @@ class _Stage:
         self.now = replace(self.now, variation=variation, weight=factor * self.now.weight)
 
 
-def _stage(misfit: Misfit, velocity: Velocity, unknown: Unknown, theta: Array, how: Inversion) -> Iterator[_Stage]:
+def _stage(misfit: Misfit, velocity: Velocity, unknown: Unknown, theta: Array, *, how: Inversion,
+           slowest: float) -> Iterator[_Stage]:
     """The steps with all frequencies of the misfit; with all of the survey's the fit is turned to the noise, and sharpened."""
     last = misfit.frequencies == len(misfit.survey.acquisition.frequencies)
     weight = how.start * misfit.value(unknown.squared_slowness(velocity.values(theta)))
-    stage = _Stage(Objective(misfit, velocity, unknown, how.variation, weight), theta)
+    stage = _Stage(Objective(misfit, velocity, unknown, how.variation, weight, slowest), theta)
     for _ in range(how.steps[last]):
         stage.step()
         yield stage

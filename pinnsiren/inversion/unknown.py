@@ -1,6 +1,6 @@
 """Where a medium is unknown: q = log(c/c₀) at some nodes of a grid, and what that makes of the squared slowness at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,8 @@ from pinnsiren.errors import DomainError
 from pinnsiren.surveys.media import Medium
 from pinnsiren.surveys.waves import Array, Bounds, WaveGrid
 
+NODES = 12.0  # on the shortest wavelength, of a grid for one of the lower frequencies
+FEWEST = 24  # cells of such a grid along an axis
 Index = npt.NDArray[np.intp]
 
 
@@ -38,6 +40,15 @@ class Unknown:
         if min(self.shape) < 4:
             raise DomainError(f"the rectangle {self.bounds} of the unknown medium holds {self.shape} nodes of the "
                               "grid; expected at least 4 along each axis: take a finer grid or a larger rectangle.")
+
+    def coarsened(self, frequency: float) -> "Unknown":
+        """The same on a grid with 12 nodes on the shortest wavelength of a frequency in the known medium, or on this one."""
+        shortest = 2 * np.pi / (frequency * float(np.sqrt(self.known.max())))
+        factor = shortest / (NODES * max(self.grid.spacing))
+        if factor <= 1:
+            return self
+        (nx, ny) = (max(FEWEST, round(n / factor)) for n in self.grid.cells)
+        return replace(self, grid=replace(self.grid, cells=(nx, ny)))
 
     @cached_property
     def _inside(self) -> tuple[Index, Index]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.interpolate import RegularGridInterpolator
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import splu
 
@@ -17,7 +18,6 @@ from pinnsiren.networks import Network
 from pinnsiren.surveys.waves import Array
 
 SMALL = 1e-7  # of the largest diagonal entry of αR: damps the constant, which R does not see, and nothing else
-LEAST = 1e-5  # of the mean diagonal entry: what single precision leaves uncertain in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,10 @@ class Velocity(ABC):
     """Parameters θ and the q (M,) that they give at the unknown nodes."""
 
     @abstractmethod
+    def on(self, unknown: Unknown, theta: Array) -> tuple["Velocity", Array]:
+        """The same velocity at the nodes of another grid, and its parameters there."""
+
+    @abstractmethod
     def start(self) -> Array:
         """θ to begin with, (P,)."""
 
@@ -69,6 +73,11 @@ class GridVelocity(Velocity):
     """q itself at the unknown nodes: classical full-waveform inversion."""
 
     unknown: Unknown
+
+    def on(self, unknown: Unknown, theta: Array) -> tuple[Velocity, Array]:
+        axes = [np.unique(c) for c in self.unknown.nodes.T]
+        inside = np.clip(unknown.nodes, [a[0] for a in axes], [a[-1] for a in axes])
+        return GridVelocity(unknown), RegularGridInterpolator(axes, theta.reshape(self.unknown.shape))(inside)
 
     def start(self) -> Array:
         return np.zeros(len(self.unknown.nodes))
@@ -105,6 +114,9 @@ class NetworkVelocity(Velocity):
     unknown: Unknown
     network: Network
 
+    def on(self, unknown: Unknown, theta: Array) -> tuple[Velocity, Array]:
+        return NetworkVelocity(unknown, self.network), theta
+
     def start(self) -> Array:
         return np.asarray(parameter_vector(self.network).numpy())
 
@@ -120,15 +132,14 @@ class NetworkVelocity(Velocity):
         return np.asarray(trace.pullback(torch.ones_like(trace.jet)).detach().numpy())
 
     def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
-        """By Cholesky's factors. The matrix is made in single precision: it gives a direction, the gradient stays exact."""
+        """By Cholesky's factors."""
         rows = self.rows(theta)
-        gradient, single = rows.T @ quadratic.gradient, rows.astype(np.float32)
-        data = quadratic.jacobian.astype(np.float32) @ single
-        matrix = (data.T @ data + single.T @ (quadratic.matrix.astype(np.float32) @ single)).astype(np.float64)
+        gradient, data = rows.T @ quadratic.gradient, quadratic.jacobian @ rows
+        matrix = data.T @ data + rows.T @ (quadratic.matrix @ rows)
         size = float(np.trace(matrix)) / len(theta)
 
         def step(damping: float) -> Array:
-            damped = matrix + (LEAST + damping) * size * np.eye(len(theta))
+            damped = matrix + (SMALL + damping) * size * np.eye(len(theta))
             return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), -gradient))
 
         return step

@@ -58,7 +58,7 @@ class VariableProjection(Solver):
     per_wave: float = 1.6
     points: float = 1.6
     steps: tuple[int, int] = (6, 12)
-    damped: float = 30.0
+    damped: float = 10.0
 
     def iterate(self, task: Task) -> Iterator[Step]:
         found = states_of(task.problem)

@@ -126,6 +126,10 @@ class WaveGrid:
                              f"least {enough} cells, or lower frequencies.")
         return Waves(self, wavenumber, squared_slowness)
 
+    def slowest(self, wavenumber: float) -> float:
+        """The largest squared slowness whose waves have enough nodes."""
+        return float((2 * np.pi / (wavenumber * POINTS[self.order] * max(self.spacing))) ** 2)
+
     def _stretch(self, axis: int, places: npt.NDArray[np.floating]) -> Complex:
         a, b = self.bounds[axis]
         depth = np.maximum(np.maximum(a + self.thickness - places, places - b + self.thickness), 0)
