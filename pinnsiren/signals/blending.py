@@ -1,6 +1,6 @@
 """Two images blended by their gradients: a problem that asks for the image whose gradient is made of both.
 
-    ∂u/∂x = g_x,   ∂u/∂y = g_y      midway between neighbouring pixels, and, with a mask,      u = a      at the pixels outside.
+    ∇u = g      at the pixels, and its components midway between neighbours;   with a mask,   u = a      at the pixels outside.
 
 g is the mean of both gradients ("average", Sitzmann et al., NeurIPS 2020, sec. 4.1), the larger of the two ("mix") or that of
 b ("clone"). With a mask this is the least-squares form of Δu = div g with Dirichlet data: seamless cloning.
@@ -20,7 +20,7 @@ from pinnsiren.errors import DataError
 from pinnsiren.problem import Problem
 from pinnsiren.signals import cosines
 from pinnsiren.signals.images import Array, Image
-from pinnsiren.signals.links import Mask, difference, ends, touching, with_differences, with_slopes
+from pinnsiren.signals.links import Mask, Slopes, difference, ends, touching, with_differences, with_slopes
 from pinnsiren.symbols import Data, Field, coordinates
 
 Mode = Literal["average", "mix", "clone"]
@@ -40,14 +40,13 @@ class Blend:
         around: a, whose values hold outside, and whose pixels all are about.
         other: b, on the same pixels and with the same channels.
         inside: (N, M), where the blended image is to be found.
-        down, right: (N − 1, M, …) and (N, M − 1, …), see :func:`~pinnsiren.signals.cosines.slope_between`.
+        slopes: g, per pixel.
     """
 
     around: Image
     other: Image
     inside: Mask
-    down: Array
-    right: Array
+    slopes: Slopes
 
     @property
     def whole(self) -> bool:
@@ -62,17 +61,23 @@ class Blend:
     @property
     def expected(self) -> Image:
         """The least-squares solution of the same slopes without any network: a sum of cosines."""
-        if self.whole:
-            return self.around.like(cosines.with_slopes_between(self.down, self.right) + self.mean)
-        return self.around.like(with_slopes(self.down, self.right, self.around.values, self.inside))
+        g = self.slopes
+        if not self.whole:
+            return self.around.like(with_slopes(g, self.around.values, self.inside))
+        # links and pixels see the same ∑ θ² a² of a sum of cosines, so that both together have the mean of both solutions
+        both = 0.5 * (cosines.with_slopes_between(g.down, g.right) + cosines.with_gradient(*g.at_pixels))
+        return self.around.like(both + self.mean)
+
+    @property
+    def places(self) -> tuple[Mask, Mask, Mask, Mask]:
+        """Where slopes are given, in the order of ``slopes.parts``: at what touches the inside."""
+        return touching(self.inside, 0), touching(self.inside, 1), self.inside, self.inside
 
     def inconsistency(self, found: Image) -> float:
-        """How much of the slopes an image leaves over, relative, root mean square over the links that matter."""
-        left = size = 0.0
-        for axis, given in enumerate((self.down, self.right)):
-            chosen = touching(self.inside, axis)
-            left += float(np.sum((cosines.slope_between(found.values, axis) - given)[chosen] ** 2))
-            size += float(np.sum(given[chosen] ** 2))
+        """How much of the slopes an image leaves over, relative, root mean square where they are given."""
+        pairs = list(zip(self.slopes.parts, Slopes.of(found.values).parts, self.places, strict=True))
+        left = sum(float(np.sum((own - given)[chosen] ** 2)) for given, own, chosen in pairs)
+        size = sum(float(np.sum(given[chosen] ** 2)) for given, _, chosen in pairs)
         return float(np.sqrt(left / size)) if size else 0.0
 
 
@@ -107,10 +112,11 @@ def blend_by_differences(a: Image, b: Image, mask: ArrayLike | None = None, mode
 
     Args, raises: those of :func:`blend`.
     """
-    known = _known(a, b, mask, mode, difference)
+    known = _known(a, b, mask, mode)
     inside = known.inside.copy()
     inside[0, 0] &= not known.whole  # one value in place of the mean, which is set afterwards
-    found = with_differences(known.down, known.right, known.around.values, inside)
+    down, right = (_target(known.around.values, known.other.values, axis, mode, difference) for axis in (0, 1))
+    found = with_differences(down, right, known.around.values, inside)
     return known.around.like(found + (known.mean - found.mean(axis=(0, 1))) if known.whole else found)
 
 
@@ -143,7 +149,7 @@ def blended(solution: Solved) -> Image:
     return Image("blend", np.stack(channels, axis=-1).reshape(*shape, -1).squeeze())
 
 
-def _known(a: Image, b: Image, mask: ArrayLike | None, mode: Mode, slope: Slope = cosines.slope_between) -> Blend:
+def _known(a: Image, b: Image, mask: ArrayLike | None, mode: Mode) -> Blend:
     if mode not in get_args(Mode):
         raise DataError(f"mode {mode!r} is not known; choose one of {', '.join(get_args(Mode))}.")
     if a.shape != b.shape:
@@ -154,8 +160,10 @@ def _known(a: Image, b: Image, mask: ArrayLike | None, mode: Mode, slope: Slope 
         raise DataError("mode 'clone' was given no mask; give one, (rows, columns), True where b is to be seen.")
     inside = np.ones(a.shape, dtype=bool) if mask is None else _checked(mask, a.shape)
     first, second = ((_coloured(i) if a.values.ndim != b.values.ndim else i.values) for i in (a, b))
-    down, right = (_target(first, second, axis, mode, slope) for axis in (0, 1))
-    return Blend(replace(a, values=first), replace(b, values=second), inside, down, right)
+    down, right = (_target(first, second, axis, mode, cosines.slope_between) for axis in (0, 1))
+    below, beside = _mixed(Slopes.of(first).at_pixels, Slopes.of(second).at_pixels, mode,
+                           steeper=_steepness(second) > _steepness(first))
+    return Blend(replace(a, values=first), replace(b, values=second), inside, Slopes(down, right, (below, beside)))
 
 
 def _coloured(image: Image) -> Array:
@@ -178,15 +186,18 @@ def _checked(mask: ArrayLike, shape: tuple[int, int]) -> Mask:
 
 
 def _target(a: Array, b: Array, axis: int, mode: Mode, slope: Slope) -> Array:
-    """The slope along each link of an axis."""
-    of_a, of_b = (slope(values, axis) for values in (a, b))
-    if mode == "clone":
-        return of_b
-    if mode == "average":
-        return 0.5 * (of_a + of_b)
+    """The slope along each link of an axis; the steeper image is that with the larger |∇|² at the link's ends."""
     steepness_a, steepness_b = (np.add(*ends(_steepness(values), axis)) for values in (a, b))
-    steeper = steepness_b > steepness_a
-    return np.where(steeper if a.ndim == 2 else steeper[:, :, None], of_b, of_a)
+    return _mixed((slope(a, axis),), (slope(b, axis),), mode, steeper=steepness_b > steepness_a)[0]
+
+
+def _mixed(of_a: Sequence[Array], of_b: Sequence[Array], mode: Mode, *, steeper: Mask) -> tuple[Array, ...]:
+    """Components of g from those of ∇a and ∇b; where b is the steeper one is known."""
+    if mode == "clone":
+        return tuple(of_b)
+    if mode == "average":
+        return tuple(0.5 * (p + q) for p, q in zip(of_a, of_b, strict=True))
+    return tuple(np.where(steeper if p.ndim == 2 else steeper[:, :, None], q, p) for p, q in zip(of_a, of_b, strict=True))
 
 
 def _steepness(values: Array) -> Array:
@@ -198,13 +209,13 @@ def _steepness(values: Array) -> Array:
 def _problem(known: Blend) -> Problem:
     symbols, found = coordinates("x y"), known.expected
     fields = {channel: Field(channel, *symbols) for channel in known.around.channels}
-    constraints = [_slopes(known, axis, list(fields.values())) for axis in (1, 0)]
+    constraints = _slopes(known, list(fields.values()))
     points = known.around.points
     if not known.whole:
         outside = ~known.inside.ravel()
         values = {Data(f"{c} of a"): v[outside] for c, v in known.around.channels.items()}
-        # the mean square of each constraint is what counts: with these weights one value counts as one slope, times the
-        # firmness. 30: values outside to 60 dB and more; with 1 they give way, with 1000 conjugate gradients take longer
+        # one value counts as one slope, times the firmness. 30: values outside to 60 dB and more; with 1 they give way, with
+        # 1000 conjugate gradients take longer
         weight = FIRMNESS * np.count_nonzero(outside) / (constraints[0].region.points or 1)
         constraints.append(Equation(list(fields.values()), list(values), name="values outside")
                            .on(PointSet(symbols, points[outside], values), weight=weight))
@@ -216,16 +227,21 @@ def _problem(known: Blend) -> Problem:
     return Problem(*constraints, name="blend", exact=exact, tolerance=TOLERANCE, remark=_remark(known, found), compared=pixels)
 
 
-def _slopes(known: Blend, axis: int, fields: Sequence[Field]) -> Constraint:
-    """∂u/∂x or ∂u/∂y midway along the links that matter."""
-    image, chosen = known.around, touching(known.inside, axis)
-    given = (known.down, known.right)[axis][chosen].reshape(-1, len(fields)) / (image.spacing * (-1, 1)[axis])  # y points up
-    middle = np.mean(ends(image.points.reshape(*image.shape, 2), axis), axis=0)[chosen]
-    along = AXES[axis]
-    columns = {Data(f"g_{along} of {f.name}"): given[:, i] for i, f in enumerate(fields)}
-    coordinate = fields[0].coordinates[1 - axis]
-    return Equation([f.diff(coordinate) for f in fields], list(columns), name=f"slopes along {along}").on(
-        PointSet(fields[0].coordinates, middle, columns))
+def _slopes(known: Blend, fields: Sequence[Field]) -> list[Constraint]:
+    """∂u/∂x and ∂u/∂y midway along links, and at pixels. Each point counts the same: a constraint counts by its mean square."""
+    image = known.around
+    centres = image.points.reshape(*image.shape, 2)
+    middles = [np.mean(ends(centres, axis), axis=0) for axis in (0, 1)]
+    first, found = 0, []
+    for k, (name, points) in enumerate(zip(("links", "links", "pixels", "pixels"), (*middles, centres, centres), strict=True)):
+        axis, chosen = k % 2, known.places[k]
+        along, coordinate = AXES[axis], fields[0].coordinates[1 - axis]
+        given = known.slopes.parts[k][chosen].reshape(-1, len(fields)) / (image.spacing * (-1, 1)[axis])  # y points up
+        columns = {Data(f"g_{along} of {f.name}"): given[:, i] for i, f in enumerate(fields)}
+        first = first or len(given)
+        found.append(Equation([f.diff(coordinate) for f in fields], list(columns), name=f"∂/∂{along} at {name}").on(
+            PointSet(fields[0].coordinates, points[chosen], columns), weight=len(given) / first))
+    return found
 
 
 def _remark(known: Blend, found: Image) -> str:

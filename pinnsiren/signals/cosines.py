@@ -51,11 +51,21 @@ def with_gradient(down: Array, right: Array) -> Array:
     the given ones in sines along their own axis. Of p and q what is no gradient falls out: this is Δu = div g with the normal
     derivative given on the edges.
     """
+    return _integrated(_gradient_transposed(down, right))
+
+
+def gradient_transposed(down: Array, right: Array) -> Array:
+    """The transpose of the spectral :func:`slope` along both axes, summed: (N, M, …) each, to (N, M, …)."""
+    return np.asarray(fft.idctn(_gradient_transposed(down, right), axes=(0, 1), norm="ortho"))
+
+
+def _gradient_transposed(down: Array, right: Array) -> Array:
+    """Coefficients of :func:`gradient_transposed` in cosines."""
     total = np.zeros_like(down)
     for axis, given in enumerate((down, right)):
         sines = np.roll(fft.dct(fft.dst(given, axis=axis, norm="ortho"), axis=1 - axis, norm="ortho"), 1, axis)
         total -= sines * _along(given, axis)  # the sine k = N, which no cosine k < N gives, meets θ_0 = 0
-    return _integrated(total)
+    return total
 
 
 def slope_between(values: Array, axis: int) -> Array:

@@ -8,10 +8,11 @@ from pinnsiren.domains import PointSet
 from pinnsiren.equations.blending import blend
 from pinnsiren.errors import DataError
 from pinnsiren.signals import Image, blend_by_differences, blended, read_image
-from pinnsiren.signals.blending import INSIDE
+from pinnsiren.signals.blending import INSIDE, _known
+from pinnsiren.signals.links import Slopes
 from pinnsiren.symbols import Data
 
-SIZE = 48
+SIZE = 64
 
 
 def pictures(colour: bool = False) -> tuple[Image, Image]:
@@ -38,6 +39,21 @@ def test_the_mean_of_two_gradients_is_the_mean_of_the_images(colour) -> None:
     np.testing.assert_allclose(expected(ps.signals.blend(a, b), a), (a.values + b.values) / 2, atol=1e-11)
 
 
+def test_without_a_mask_the_nearest_to_slopes_that_are_no_images_is_expected() -> None:
+    a, b = pictures()
+    problem = ps.signals.blend(a, b, mode="mix")
+    best, given = expected(problem, a), _known(a, b, None, "mix").slopes
+
+    def misfit(values):
+        return sum(np.sum((own - g) ** 2) for own, g in zip(Slopes.of(values).parts, given.parts, strict=True))
+
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        step = 1e-3 * rng.normal(size=best.shape)
+        there, back = misfit(best + step), misfit(best - step)
+        assert abs(there - back) < 1e-6 * (there + back - 2 * misfit(best))
+
+
 def test_cloning_an_image_into_itself_changes_nothing() -> None:
     a, b = pictures()
     np.testing.assert_allclose(expected(ps.signals.blend(a, a, disc(), "clone"), a), a.values, atol=1e-10)
@@ -55,11 +71,11 @@ def test_of_two_gradients_the_larger_over_all_colours_is_taken() -> None:
         np.testing.assert_allclose(found - found.mean(axis=(0, 1)), a.values - a.values.mean(axis=(0, 1)), atol=1e-11)
 
 
-@pytest.mark.parametrize(("mode", "masked", "least"), [("average", False, 45), ("mix", False, 40), ("average", True, 40),
-                                                      ("mix", True, 35), ("clone", True, 40)])
+@pytest.mark.parametrize(("mode", "masked", "least"), [("average", False, 45), ("mix", False, 38), ("average", True, 33),
+                                                      ("mix", True, 33), ("clone", True, 33)])
 @pytest.mark.filterwarnings("ignore::pinnsiren.solve.ProblemWarning")
 def test_windows_find_the_least_squares_solution(mode, masked, least) -> None:
-    """Also where no image has the slopes. Differences, another discretisation, are less near than windows and cosines."""
+    """Also where no image has the slopes; so do differences, by another discretisation."""
     a, b = pictures()
     mask = disc() if masked else None
     problem = ps.signals.blend(a, b, mask, mode)
@@ -68,9 +84,9 @@ def test_windows_find_the_least_squares_solution(mode, masked, least) -> None:
     inside = disc() if masked else np.ones((SIZE, SIZE), bool)
     best, image = expected(problem, a), blended(solution)
     assert decibels((image.values - best)[inside]) > least
-    assert decibels((blend_by_differences(a, b, mask, mode).values - best)[inside]) > least
+    assert decibels((blend_by_differences(a, b, mask, mode).values - best)[inside]) > 25
     if masked:
-        assert decibels((image.values - a.values)[~inside]) > 60
+        assert decibels((image.values - a.values)[~inside]) > 50
     else:
         assert image.values.mean() == pytest.approx(best.mean(), abs=1e-9)
 
@@ -85,7 +101,7 @@ def test_a_mask_at_the_edge_has_the_natural_condition_there() -> None:
     np.testing.assert_allclose(found, np.where(inside, x - x[~inside].max(), 0.0), atol=1e-12)
     problem = ps.signals.blend(*pictures(), inside, "clone")
     image = blended(ps.solve(problem, progress=False))
-    assert decibels((image.values - expected(problem, image))[inside]) > 40
+    assert decibels((image.values - expected(problem, image))[inside]) > 33
 
 
 def test_grey_and_colours_blend_in_colours() -> None:
@@ -100,8 +116,8 @@ def test_pixels_need_not_be_as_many_each_way() -> None:
     b = b.like(b.values[:, ::-1])
     problem = ps.signals.blend(a, b, mode="mix")
     image = blended(ps.solve(problem, progress=False))
-    assert image.shape == a.shape == (32, SIZE)
-    assert decibels(image.values - expected(problem, a)) > 40
+    assert image.shape == a.shape == (43, SIZE)
+    assert decibels(image.values - expected(problem, a)) > 38
 
 
 def test_the_catalogue_makes_the_same_problem(tmp_path) -> None:
@@ -125,9 +141,9 @@ def test_problems_say_whether_any_image_has_the_slopes() -> None:
 
 def test_bad_input() -> None:
     a, b = pictures()
-    with pytest.raises(DataError, match="48 × 48 and .* with 32 × 32; read both with the same size="):
+    with pytest.raises(DataError, match="64 × 64 and .* with 32 × 32; read both with the same size="):
         ps.signals.blend(a, read_image("photo", 32))
-    with pytest.raises(DataError, match=r"mask has shape \(48, 47\); expected \(48, 48\)"):
+    with pytest.raises(DataError, match=r"mask has shape \(64, 63\); expected \(64, 64\)"):
         ps.signals.blend(a, b, disc()[:, 1:], "clone")
     with pytest.raises(DataError, match="mask is empty"):
         ps.signals.blend(a, b, disc(0.0), "clone")

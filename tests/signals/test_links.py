@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnsiren.signals import Image, cosines
-from pinnsiren.signals.links import difference, touching, with_differences, with_slopes
+from pinnsiren.signals.links import Slopes, difference, touching, with_differences, with_slopes
 
 
 def noise(rows: int = 14, columns: int = 11, channels: tuple[int, ...] = (), seed: int = 0) -> np.ndarray:
@@ -25,11 +25,14 @@ def test_slopes_between_are_exact_for_cosines() -> None:
     np.testing.assert_allclose(cosines.slope_between(wave, 0), np.repeat(expected[:, None], 3, axis=1), atol=1e-13)
 
 
-def test_the_transpose_is_one() -> None:
+def test_transposes_are_such() -> None:
     rng, u = np.random.default_rng(1), noise()
-    down, right = rng.normal(size=(13, 11)), rng.normal(size=(14, 10))
-    product = np.sum(down * cosines.slope_between(u, 0)) + np.sum(right * cosines.slope_between(u, 1))
+    slopes = Slopes.of(u)
+    down, right, *at_pixels = (rng.normal(size=part.shape) for part in slopes.parts)
+    product = np.sum(down * slopes.down) + np.sum(right * slopes.right)
     assert np.sum(cosines.slopes_transposed(down, right) * u) == pytest.approx(product, rel=1e-12)
+    product = sum(np.sum(p * q) for p, q in zip(at_pixels, slopes.at_pixels, strict=True))
+    assert np.sum(cosines.gradient_transposed(*at_pixels) * u) == pytest.approx(product, rel=1e-12)
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
@@ -40,31 +43,38 @@ def test_an_image_is_found_from_its_slopes(channels) -> None:
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
-@pytest.mark.parametrize(("slope", "solver"), [(difference, with_differences), (cosines.slope_between, with_slopes)])
-def test_what_is_missing_of_an_image_is_found_from_its_slopes_and_the_rest(slope, solver, channels) -> None:
+def test_what_is_missing_of_an_image_is_found_from_its_slopes_and_the_rest(channels) -> None:
     u, inside = noise(channels=channels), blob()
-    found = solver(slope(u, 0), slope(u, 1), np.where(inside if not channels else inside[:, :, None], 7.0, u), inside)
-    np.testing.assert_allclose(found, u, atol=1e-10)
+    known = np.where(inside if not channels else inside[:, :, None], 7.0, u)
+    np.testing.assert_allclose(with_differences(difference(u, 0), difference(u, 1), known, inside), u, atol=1e-10)
+    np.testing.assert_allclose(with_slopes(Slopes.of(u), known, inside), u, atol=1e-10)
 
 
-@pytest.mark.parametrize(("slope", "solver"), [(difference, with_differences), (cosines.slope_between, with_slopes)])
-def test_of_slopes_that_are_no_images_the_nearest_is_found(slope, solver) -> None:
-    """No step inside the mask lowers the misfit over the links that touch it, and the outside stays as it is."""
+def by_differences(given: Slopes, around: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    return with_differences(given.down, given.right, around, inside)
+
+
+def misfit(values: np.ndarray, given: Slopes, inside: np.ndarray, solver: object) -> float:
+    """What a solver lowers."""
+    if solver is by_differences:
+        return sum(np.sum((difference(values, k) - given.parts[k])[touching(inside, k)] ** 2) for k in (0, 1))
+    places = [touching(inside, 0), touching(inside, 1), inside, inside]
+    return sum(np.sum((own - g)[m] ** 2) for own, g, m in zip(Slopes.of(values).parts, given.parts, places, strict=True))
+
+
+@pytest.mark.parametrize("solver", [by_differences, with_slopes])
+def test_of_slopes_that_are_no_images_the_nearest_is_found(solver) -> None:
+    """The outside stays as it is, and every step inside raises the misfit by as much as the opposite one."""
     rng, around, inside = np.random.default_rng(2), noise(), blob()
-    given = [rng.normal(size=(13, 11)), rng.normal(size=(14, 10))]
-    found = solver(*given, around, inside)
+    given = Slopes(rng.normal(size=(13, 11)), rng.normal(size=(14, 10)), tuple(rng.normal(size=(2, 14, 11))))
+    found = solver(given, around, inside)
     np.testing.assert_array_equal(found[~inside], around[~inside])
-
-    def misfit(values):
-        return sum(np.sum((slope(values, k) - given[k])[touching(inside, k)] ** 2) for k in (0, 1))
-
-    best = misfit(found)
+    best = misfit(found, given, inside, solver)
     for _ in range(20):
         step = np.where(inside, 1e-3 * rng.normal(size=inside.shape), 0.0)
-        assert misfit(found + step) > best
-        assert misfit(found + step) + misfit(found - step) > 2 * best * (1 - 1e-12)
-        slant = misfit(found + step) - misfit(found - step)
-        assert abs(slant) < 1e-8  # a minimum is flat: 2 ∇·step, which at a wrong place is about 1e-2
+        there, back = (misfit(found + s, given, inside, solver) for s in (step, -step))
+        assert min(there, back) > best
+        assert abs(there - back) < 1e-6 * (there + back - 2 * best)  # 2 ∇·step, which is 0 at the minimum only
 
 
 def test_five_point_differences_are_of_second_order() -> None:
