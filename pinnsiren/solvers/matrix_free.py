@@ -77,7 +77,7 @@ class MatrixFree(Solver):
         meter = _Meter.of(model, blocks, own, basis, free=undetermined_constants(task.problem))
         size = 0.0
         for iterate in self._until_done(operator, preconditioner):
-            if iterate.iteration % self.every == 0:
+            if iterate.iteration % self.every == 0 and iterate.iteration > 0:  # zero fields have no size to measure by
                 size = max(size, meter.write(operator, iterate))
                 step = meter.step(operator, iterate, size)
                 yield step
