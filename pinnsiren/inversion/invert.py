@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.interpolate import RegularGridInterpolator
 
 from pinnsiren.errors import SolveError
 from pinnsiren.inversion.misfit import Misfit
@@ -23,7 +22,7 @@ from pinnsiren.inversion.velocity import Quadratic, Velocity
 from pinnsiren.surveys.survey import Survey
 from pinnsiren.surveys.waves import Array
 
-FALL, SLOWER, RISE = 0.4, 0.75, 1.25  # of α, from one step to the next: far from the noise, near it, below it
+FALL, SLOWER, RISE = 0.4, 0.75, 1.6  # of α, from one step to the next: far from the noise, near it, below it
 EARLY = 1.6  # times the noise, where the next frequency begins
 NEAR = (0.97, 1.05)  # times the noise, between which α stays
 LEAST_GAIN = 1e-3  # of the objective in one step: less, and a stage ends
@@ -55,16 +54,20 @@ class Inverted:
     """What came out.
 
     Attributes:
-        unknown: where, with q in it.
-        q: log(c/c₀) at the unknown nodes, (M,).
-        theta: the parameters that gave it.
+        unknown: where.
+        carrier, theta: what carries the velocity there, and its parameters.
         history: one entry for each step.
     """
 
     unknown: Unknown
-    q: Array
+    carrier: Velocity
     theta: Array
     history: tuple[Progress, ...] = field(repr=False)
+
+    @property
+    def q(self) -> Array:
+        """log(c/c₀) at the unknown nodes, (M,)."""
+        return self.carrier.values(self.theta)
 
     @property
     def velocity(self) -> Array:
@@ -72,8 +75,12 @@ class Inverted:
         return np.asarray(self.unknown.squared_slowness(self.q) ** -0.5).reshape(self.unknown.grid.shape)
 
     def at(self, points: Array) -> Array:
-        """c at points (n, 2) of the grid's rectangle, interpolated linearly between the nodes: (n,)."""
-        return np.asarray(RegularGridInterpolator(self.unknown.grid.axes, self.velocity)(points))
+        """c at points (n, 2): (n,). Of a network its own values there, of a grid's linear between the nodes."""
+        lower, upper = np.array(self.unknown.bounds).T
+        inside = np.clip(points, lower, upper)
+        known = np.any(inside != points, axis=1) & (not self.unknown.extended)
+        q = np.where(known, 0.0, self.carrier.at(self.theta, inside))
+        return np.asarray(self.unknown.medium.background(points) * np.exp(q))
 
     @property
     def misfit(self) -> float:
@@ -136,8 +143,8 @@ def invert(survey: Survey, velocity: Velocity, unknown: Unknown, how: Inversion 
             if report is not None:
                 report(history[-1], velocity.values(theta))
             if history[-1].seconds > how.max_time:
-                return Inverted(unknown, velocity.values(theta), theta, tuple(history))
-    return Inverted(unknown, velocity.values(theta), theta, tuple(history))
+                return Inverted(unknown, velocity, theta, tuple(history))
+    return Inverted(unknown, velocity, theta, tuple(history))
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,6 +57,10 @@ class Velocity(ABC):
         """q at the unknown nodes, (M,)."""
 
     @abstractmethod
+    def at(self, theta: Array, points: Array) -> Array:
+        """q at points (n, 2) of the unknown rectangle: (n,)."""
+
+    @abstractmethod
     def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
         """λ ↦ the step of θ (P,) that minimises the quadratic, q linearised in θ, plus a damping ½λ‖δθ‖².
 
@@ -75,9 +79,13 @@ class GridVelocity(Velocity):
     unknown: Unknown
 
     def on(self, unknown: Unknown, theta: Array) -> tuple[Velocity, Array]:
+        return GridVelocity(unknown), self.at(theta, unknown.nodes)
+
+    def at(self, theta: Array, points: Array) -> Array:
+        """Linear between the nodes, constant beyond the last ones."""
         axes = [np.unique(c) for c in self.unknown.nodes.T]
-        inside = np.clip(unknown.nodes, [a[0] for a in axes], [a[-1] for a in axes])
-        return GridVelocity(unknown), RegularGridInterpolator(axes, theta.reshape(self.unknown.shape))(inside)
+        inside = np.clip(points, [a[0] for a in axes], [a[-1] for a in axes])
+        return np.asarray(RegularGridInterpolator(axes, theta.reshape(self.unknown.shape))(inside))
 
     def start(self) -> Array:
         return np.zeros(len(self.unknown.nodes))
@@ -121,14 +129,17 @@ class NetworkVelocity(Velocity):
         return np.asarray(parameter_vector(self.network).numpy())
 
     def values(self, theta: Array) -> Array:
+        return self.at(theta, self.unknown.nodes)
+
+    def at(self, theta: Array, points: Array) -> Array:
         set_parameters(self.network, torch.from_numpy(theta))
         with torch.no_grad():
-            return np.asarray(self.network(self._points)[:, 0].numpy())
+            return np.asarray(self.network(torch.from_numpy(points))[:, 0].numpy())
 
     def rows(self, theta: Array) -> Array:
         """∂q/∂θ, (M, P)."""
         set_parameters(self.network, torch.from_numpy(theta))
-        trace = self.network.trace(self._points, Channels(2, ((0, 0),)))
+        trace = self.network.trace(torch.from_numpy(self.unknown.nodes), Channels(2, ((0, 0),)))
         return np.asarray(trace.pullback(torch.ones_like(trace.jet)).detach().numpy())
 
     def steps(self, theta: Array, quadratic: Quadratic) -> Callable[[float], Array]:
@@ -146,7 +157,3 @@ class NetworkVelocity(Velocity):
 
     def pulled_back(self, theta: Array, gradient: Array) -> Array:
         return np.asarray(self.rows(theta).T @ gradient)
-
-    @property
-    def _points(self) -> torch.Tensor:
-        return torch.from_numpy(self.unknown.nodes)
