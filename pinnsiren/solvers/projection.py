@@ -52,10 +52,10 @@ class VariableProjection(Solver):
         SolveError: when solving, a problem of another kind, or with a network of the user's.
     """
 
-    features: int = 500
-    medium_band: float = 1.5
+    features: int = 300
+    medium_band: float = 1.0
     at_rest: int = 150
-    per_wave: float = 1.6
+    per_wave: float = 2.0
     points: float = 1.6
     steps: tuple[int, int] = (6, 12)
     damped: float = 10.0
