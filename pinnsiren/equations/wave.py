@@ -76,7 +76,7 @@ def wave_gaussian(variance: float = 5e-4, amplitude: float = 0.02) -> Problem:
     satisfies the wave equation, and 130 of them are the drop to rounding.
 
     Args:
-        variance: v, in the squared unit of x; at most 2e-3, so that nothing arrives at the boundary.
+        variance: v, in the squared unit of x; at most 1e-3, so that nothing arrives at the boundary.
         amplitude: A, in the unit of u.
     Reference: Sitzmann et al., NeurIPS 2020, sec. 4.3; Watson, Theory of Bessel Functions, ch. XVIII.
     """
