@@ -196,8 +196,11 @@ def plot_folder(folder: Path) -> int:
 def _draw(solution: Solution, folder: Path) -> None:
     """The fields, and what they are besides: an image, a sound, a surface."""
     solution.plot().savefig(folder / "solution.png", dpi=DPI)
-    for line in show(solution, folder):
-        print(line)
+    try:
+        for line in show(solution, folder):
+            print(line)
+    except PinnsirenError as error:  # a picture less: the solution is saved, and its report is still to come
+        print(f"pinnsiren: not shown: {error}", file=sys.stderr, flush=True)
 
 
 def _validate(solution: Solution, folder: Path) -> int:

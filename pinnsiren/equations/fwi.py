@@ -18,7 +18,7 @@ from pinnsiren.equation import Constraint, Equation
 from pinnsiren.errors import ProblemError
 from pinnsiren.pml import PML
 from pinnsiren.problem import Problem
-from pinnsiren.surveys import Acquisition, Inclusion, Survey, recorded
+from pinnsiren.surveys import Acquisition, Inclusion, Medium, Survey, recorded
 from pinnsiren.symbols import Data, Field, coordinates, grad
 
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
@@ -29,9 +29,13 @@ SPACING = 0.02  # of a grid that may invert the data
 CONTINUED = (0.25, 0.5, 1.0)  # frequencies, of the highest: from low to high
 FIRM = 8.0  # of the equations beside data in units of their noise: the edge of a medium is no better in a few hundred sines
 VARIATION = 1e4  # weight of the variation of log c, beside data in units of their noise
-TOLERANCE = 0.3  # relative L2 of scattered fields: the data fix the medium only as sharply as waves can see
+TOLERANCE = 0.1  # relative L2 of the squared slowness: about the mean square error of the velocity that the paper has
+SHOWN = 61  # points along each side of the square where the medium is compared
 SIDE = 0.45  # of the square on which sources and receivers stand
 DISC = 0.4  # diameter
+
+TRUE = Data("true m")
+SOURCE = (Data("source x"), Data("source y"))  # of what receivers record: carried for whoever looks at the problem
 
 Shape = Literal["square", "disc"]
 
@@ -53,6 +57,7 @@ def fwi(model: Shape = "square", sources: int = 5, receivers: int = 30, frequenc
         seed: of the noise.
     """
     survey = paper_survey(model, sources, receivers, frequency, noise, seed)
+    medium = paper_medium(model)
     x, y = coordinates("x y")
     box, m = Box({x: BOX[0], y: BOX[1]}), Field("m", x, y)
     constraints: list[Constraint] = []
@@ -64,9 +69,16 @@ def fwi(model: Shape = "square", sources: int = 5, receivers: int = 30, frequenc
             constraints += _state(u, m, pml, survey, (i, j))
             fields[u] = pml.decay * new_field(u)
     constraints.append(Equation(grad(sympy.log(m) / 2, (x, y)), 0, "variation").on(box.interior, weight=VARIATION, norm="l1"))
-    return Problem(*constraints, name="fwi", tolerance=TOLERANCE, compared=Box({x: (-0.5, 0.5), y: (-0.5, 0.5)}).interior,
+    return Problem(*constraints, name="fwi", exact={m: TRUE}, tolerance=TOLERANCE, compared=_compared((x, y), survey, medium),
                    ansatz=Ansatz(fields, remark="log c = cut-off × new field, u = decay × new field"),
                    remark=f"velocity: {model} of velocity 2 in velocity 1")
+
+
+def _compared(symbols: tuple[sympy.Symbol, ...], survey: Survey, medium: Medium) -> PointSet:
+    """A grid on the physical square with the true medium."""
+    axes = [a + (b - a) * (np.arange(SHOWN) + 0.5) / SHOWN for a, b in survey.acquisition.physical]
+    points = np.stack([g.ravel() for g in np.meshgrid(*axes)], axis=1)
+    return PointSet(symbols, points, {TRUE: medium.squared_slowness(points)})
 
 
 def _state(u: Field, m: Field, pml: PML, survey: Survey, place: tuple[int, int]) -> list[Constraint]:
@@ -74,7 +86,10 @@ def _state(u: Field, m: Field, pml: PML, survey: Survey, place: tuple[int, int])
     (i, j), symbols, k = place, pml.coordinates, float(pml.wavenumber)
     incident = _incident(dict(zip(symbols, survey.acquisition.sources[j], strict=True)), k)
     seen, deviation = Data("scattered", complex=True), float(survey.deviations[i])
-    data = PointSet(symbols, survey.acquisition.receivers, {seen: _scattered(survey, i, j, incident, symbols)})
+    receivers, source = survey.acquisition.receivers, survey.acquisition.sources[j]
+    columns = {seen: _scattered(survey, i, j, incident, symbols)}
+    columns |= {symbol: np.full(len(receivers), at) for symbol, at in zip(SOURCE, source, strict=True)}
+    data = PointSet(symbols, receivers, columns)
     left, size = pml.conservative(u) + k**2 * pml.jacobian * (m * u + (m - 1) * incident), deviation / survey.noise
     name = f"{i + 1}, {j + 1}"
     return [Equation(left / (k**2 * size), 0, f"waves {name}").on(pml.box.interior, weight=(FIRM / survey.noise) ** 2),

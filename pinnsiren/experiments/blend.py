@@ -15,6 +15,7 @@ from pinnsiren.sampling import Array
 from pinnsiren.signals import Image, Mode, blend_by_differences, blended
 from pinnsiren.signals.blending import INSIDE
 from pinnsiren.signals.links import Mask
+from pinnsiren.signals.recovery import decibels
 from pinnsiren.solution import Solution
 from pinnsiren.symbols import Data
 
@@ -64,18 +65,13 @@ def show(solution: Solution, folder: Path) -> list[str]:
     draw(folder / "picture.png", {"a": a, "b" if inside.all() else "b, where it is blended": shown, "blended": image.values})
     told = [f"PSNR {_quality(image, problem):.1f} dB where blended, beside the least-squares solution by cosines"]
     if not inside.all():
-        told.append(f"values outside the mask: {_psnr((image.values - a)[~inside]):.1f} dB")
+        told.append(f"values outside the mask: {decibels((image.values - a)[~inside]):.1f} dB")
     return [*told, "wrote image.png and picture.png"]
 
 
 def _quality(image: Image, problem: Problem) -> float:
     """PSNR where the gradients are blended; both images have the same mean where it is free."""
-    return _psnr((image.values - _expected(problem).values)[_inside(problem)])
-
-
-def _psnr(difference: Array) -> float:
-    error = float(np.mean(difference**2))
-    return float("inf") if error == 0 else -10 * float(np.log10(error))
+    return decibels((image.values - _expected(problem).values)[_inside(problem)])
 
 
 def _expected(problem: Problem) -> Image:

@@ -12,6 +12,7 @@ from pinnsiren.experiments.fitting import Training, fits, rows
 from pinnsiren.experiments.pictures import draw
 from pinnsiren.sampling import Array
 from pinnsiren.signals import Video, read_video
+from pinnsiren.signals.recovery import decibels
 from pinnsiren.solution import Solution
 
 PUBLISHED = "29.9 dB (SIREN of width 1024, 100 000 steps; second-hand)"
@@ -36,7 +37,7 @@ def compare(folder: Path, video: str = "clip", size: int = 64, frames: int = 24,
         panels |= _frames(f.method, f.values)
     draw(folder / "fit_video.png", panels, columns=FRAMES)
     setting = f"{video}, {film.shape[0]} frames of {film.shape[2]} × {film.shape[1]}"
-    return rows("fit_video", found, setting, measure="PSNR, dB", value=lambda v: _psnr(v, film.values),
+    return rows("fit_video", found, setting, measure="PSNR, dB", value=lambda v: decibels(v - film.values),
                 published={"SIREN": PUBLISHED})
 
 
@@ -57,18 +58,12 @@ def show(solution: Solution, folder: Path) -> list[str]:
         given, values = given[..., 0], values[..., 0]
     Video(problem.name or "video", 1 / float(lattice.spacing[2]), values).save(folder / "video.gif")
     draw(folder / "picture.png", _frames("given", given) | _frames("the field", values), columns=FRAMES)
-    return [f"PSNR {_psnr(values, given):.1f} dB over all pixels of all frames", "wrote video.gif and picture.png"]
+    return [f"PSNR {decibels(values - given):.1f} dB over all pixels of all frames", "wrote video.gif and picture.png"]
 
 
 def _frames(name: str, values: Array) -> dict[str, Array]:
     chosen = np.linspace(0, len(values) - 1, FRAMES).round().astype(int)
     return {f"{name}, frame {k + 1}": values[k] for k in chosen}
-
-
-def _psnr(values: Array, given: Array) -> float:
-    """The peak being 1, the brightest that the file can hold."""
-    error = float(np.mean((values - given) ** 2))
-    return float("inf") if error == 0 else -10 * float(np.log10(error))
 
 
 EXPERIMENT = Experiment(compare, ("fit_video",), show)

@@ -1,37 +1,7 @@
 """An image from its Laplacian: the second row of the paper's table on Poisson's equation."""
 
-from pathlib import Path
-
 from pinnsiren.equations.images import image_from_laplacian
-from pinnsiren.experiments import rebuilding
-from pinnsiren.experiments.experiment import Experiment, Row
-from pinnsiren.experiments.fitting import Training
-from pinnsiren.signals import read_image
-from pinnsiren.solution import Solution
+from pinnsiren.experiments.rebuilding import rebuilding
 
-PUBLISHED = {"SIREN": ("14.95", "57.13"), "tanh": ("7.11", ""), "ReLU, positional encoding": ("11.14", "")}
-
-
-def compare(folder: Path, image: str = "camera", size: int = 256, colour: bool = False, seconds: float = 60.0,
-            iterations: int | None = None, batch: int | None = 8192, width: int = 256, layers: int = 4,
-            seed: int = 0) -> list[Row]:
-    """An image from its Laplacian: windows, tanh, ReLU, SIREN; full: batch=none iterations=10000 seconds=1e9.
-
-    Args:
-        folder: for image_from_laplacian.png.
-        image: see :func:`~pinnsiren.signals.images.read_image`.
-        size: pixels along each side.
-        colour: red, green and blue; False for grey.
-        seconds, iterations, batch, width, layers, seed: of each network's training.
-    """
-    return rebuilding.compare(folder, read_image(image, size, colour=colour), image_from_laplacian(image, size, colour=colour),
-                              known="laplacian", training=Training(seconds, iterations, batch, width, layers, seed),
-                              published=PUBLISHED)
-
-
-def show(solution: Solution, folder: Path) -> list[str]:
-    """image.png and picture.png; how near the image is."""
-    return rebuilding.show(solution, folder, "laplacian")
-
-
-EXPERIMENT = Experiment(compare, ("image_from_laplacian",), show)
+EXPERIMENT = rebuilding(image_from_laplacian, "laplacian", {
+    "SIREN": ("14.95", "57.13"), "tanh": ("7.11", ""), "ReLU, positional encoding": ("11.14", "")})

@@ -1,18 +1,19 @@
 """What the images from gradients and from Laplacians share: how a rebuilt image is shown, and the networks side by side."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from pinnsiren.domains import PointSet
 from pinnsiren.equation import components
-from pinnsiren.experiments.experiment import Row
+from pinnsiren.experiments.experiment import Experiment, Row
 from pinnsiren.experiments.fitting import WINDOWS, Fit, Training, fits
 from pinnsiren.experiments.pictures import Pixels, draw
 from pinnsiren.problem import Problem
 from pinnsiren.sampling import Array
-from pinnsiren.signals import Image, psnr, without_null_space
-from pinnsiren.signals.recovery import Known
+from pinnsiren.signals import Image, psnr, read_image, without_null_space
+from pinnsiren.signals.recovery import Known, decibels
 from pinnsiren.solution import Solution
 
 CHOSEN = ("tanh", "ReLU, positional encoding", "SIREN")  # the paper's
@@ -20,14 +21,38 @@ SECOND_HAND = "after 10 000 full-batch steps; second-hand"
 FREE = {"gradient": "constant", "laplacian": "harmonic function"}
 
 
-def compare(folder: Path, image: Image, problem: Problem, *, known: Known, training: Training,
-            published: dict[str, tuple[str, str]]) -> list[Row]:
-    """Windows and the paper's networks on one problem: PSNR of the image, and of the derivatives that were given.
+def rebuilding(make: Callable[..., Problem], known: Known, published: Mapping[str, tuple[str, str]]) -> Experiment:
+    """The experiment of an image from its derivatives.
 
     Args:
-        folder: for a picture of all, named after the problem.
+        make: the catalogue's problem, from (image, size, colour=…).
         published: dB of the image and of its derivative, by method.
     """
+    def compare(folder: Path, image: str = "camera", size: int = 256, colour: bool = False, seconds: float = 60.0,
+                iterations: int | None = None, batch: int | None = 8192, width: int = 256, layers: int = 4,
+                seed: int = 0) -> list[Row]:
+        """An image from derivatives: windows, tanh, ReLU, SIREN; full: batch=none iterations=10000 seconds=1e9.
+
+        Args:
+            folder: for a picture of all, named after the problem.
+            image: see :func:`~pinnsiren.signals.images.read_image`.
+            size: pixels along each side.
+            colour: red, green and blue; False for grey.
+            seconds, iterations, batch, width, layers, seed: of each network's training.
+        """
+        training = Training(seconds, iterations, batch, width, layers, seed)
+        return _compared(folder, read_image(image, size, colour=colour), make(image, size, colour=colour), known=known,
+                         training=training, published=published)
+
+    def show(solution: Solution, folder: Path) -> list[str]:
+        return _shown(solution, folder, known)
+
+    return Experiment(compare, (make.__name__,), show)
+
+
+def _compared(folder: Path, image: Image, problem: Problem, *, known: Known, training: Training,
+              published: Mapping[str, tuple[str, str]]) -> list[Row]:
+    """Windows and the paper's networks on one problem: PSNR of the image, and of the derivatives that were given."""
     name = problem.name or known
     found = fits(problem, image, training, octaves=max(1, round(np.log2(image.size)) - 2), chosen=CHOSEN)
     rows, panels = [], {"the image": image.values, f"given: {_title(known)}": _strength(_given(problem), known, image)}
@@ -43,7 +68,7 @@ def compare(folder: Path, image: Image, problem: Problem, *, known: Known, train
     return rows
 
 
-def show(solution: Solution, folder: Path, known: Known) -> list[str]:
+def _shown(solution: Solution, folder: Path, known: Known) -> list[str]:
     """The image without what its derivatives leave open, beside what was given and the true one."""
     problem, pixels = solution.problem, Pixels.of(solution.problem)
     image = Image("the image", pixels.given(problem))
@@ -61,8 +86,7 @@ def show(solution: Solution, folder: Path, known: Known) -> list[str]:
 def derivative_psnr(solution: Solution) -> float:
     """PSNR in dB of the derivatives that were given, the peak being their range, over all components."""
     given = _given(solution.problem)
-    error = float(np.mean((_fitted(solution) - given) ** 2))
-    return float("inf") if error == 0 else 10 * float(np.log10(np.ptp(given) ** 2 / error))
+    return decibels(_fitted(solution) - given, peak=float(np.ptp(given)))
 
 
 def _given(problem: Problem) -> Array:

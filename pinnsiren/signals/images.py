@@ -2,11 +2,9 @@
 
 import gzip
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import matplotlib.cbook
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
@@ -15,6 +13,7 @@ from pinnsiren.errors import DataError, StorageError
 from pinnsiren.signals import cosines
 from pinnsiren.signals.bands import band
 from pinnsiren.signals.cosines import Target
+from pinnsiren.signals.samples import of_matplotlib, of_scikit_image
 
 Array = NDArray[np.float64]
 
@@ -22,6 +21,7 @@ GREY = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as pillow 
 MRI_SIZE = 256
 SMALLEST = 8
 COLOURS = ("red", "green", "blue")
+INSIDE_SCIKIT_IMAGE = ("astronaut", "camera", "chelsea", "coffee")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,18 +140,18 @@ def read_image(source: str | Path, size: int | None = 256, *, colour: bool = Fal
                         "expected finite numbers: mend the file.")
     if pixels.ndim == 3 and not colour:
         pixels = pixels @ np.array(GREY)
-    return _scaled(_resized(_square(pixels) if square else pixels, size), source)
+    return _scaled(resized(middle_square(pixels) if square else pixels, size), source)
 
 
 def _read(source: str | Path) -> Array:
     """Any source as grey values (rows, columns) or colours (rows, columns, 3)."""
     if source == "mri":
-        raw = gzip.decompress(_of_matplotlib("s1045.ima.gz").read_bytes())
+        raw = gzip.decompress(of_matplotlib("s1045.ima.gz").read_bytes())
         return np.frombuffer(raw, np.uint16).reshape(MRI_SIZE, MRI_SIZE).astype(np.float64)
-    path = _of_matplotlib("grace_hopper.jpg") if source == "photo" else _of_scikit_image(source) or Path(source)
+    path = _sample(source)
     try:
         with PIL.Image.open(path) as picture:
-            return np.asarray(_opaque(picture), dtype=np.float64)
+            return np.asarray(opaque(picture), dtype=np.float64)
     except FileNotFoundError as error:
         raise DataError(f"there is no image {str(source)!r}; give 'photo', 'mri' or the path of a file.") from error
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
@@ -159,39 +159,40 @@ def _read(source: str | Path) -> Array:
                         "pillow knows, such as PNG, JPEG or TIFF.") from error
 
 
-def _opaque(picture: PIL.Image.Image) -> Any:
-    """A picture in grey or RGB; numbers of more than eight bits stay as they are."""
+def opaque(picture: PIL.Image.Image) -> Any:
+    """A picture in grey or RGB, laid over white where it is transparent; numbers of more than eight bits stay as they are."""
     if "A" in picture.getbands() or "transparency" in picture.info:
         white = PIL.Image.new("RGBA", picture.size, (255, 255, 255, 255))
         return PIL.Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
     return picture if picture.mode[0] in "IFL1" else picture.convert("RGB")
 
 
-def _of_matplotlib(name: str) -> Path:
-    return Path(str(matplotlib.cbook.get_sample_data(name, asfileobj=False)))
-
-
-def _of_scikit_image(source: str | Path) -> Path | None:
-    """The file of an image that ships inside scikit-image; None if it is none of them.
+def _sample(source: str | Path) -> Path:
+    """The file of an image: of one that ships inside a dependency, or as given.
 
     Raises:
-        DataError: it is one, and scikit-image is not there.
+        DataError: it ships inside scikit-image, and that is not installed.
     """
-    if source not in ("astronaut", "camera", "chelsea", "coffee"):
-        return None
-    found = find_spec("skimage")
-    if found is None or found.origin is None:
+    if source == "photo":
+        return of_matplotlib("grace_hopper.jpg")
+    if source not in INSIDE_SCIKIT_IMAGE:
+        return Path(source)
+    found = of_scikit_image(f"{source}.png")
+    if found is None:
         raise DataError(f"image {str(source)!r} ships inside scikit-image; pip install pinnsiren[signals], or give a file.")
-    return Path(found.origin).parent / "data" / f"{source}.png"
+    return found
 
 
-def _square(pixels: Array) -> Array:
+def middle_square(pixels: Array) -> Array:
+    """The largest square in the middle."""
     side = min(pixels.shape[:2])
     top, left = ((n - side) // 2 for n in pixels.shape[:2])
     return pixels[top:top + side, left:left + side]
 
 
-def _resized(pixels: Array, size: int | None) -> Array:
+def resized(pixels: Array, size: int | None) -> Array:
+    """Grey values (rows, columns) or colours, with ``size`` pixels along the longer side: by areas, upwards by Lanczos' filter.
+    """
     longer = max(pixels.shape[:2])
     if size is None or longer == size:
         return pixels

@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib.cbook
 import numpy as np
 import PIL.Image
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +13,8 @@ from pinnsiren.domains.pointset import PointSet
 from pinnsiren.equation import Equation
 from pinnsiren.errors import DataError
 from pinnsiren.problem import Problem
+from pinnsiren.signals.images import middle_square, opaque, resized
+from pinnsiren.signals.samples import of_matplotlib, of_scikit_image
 from pinnsiren.symbols import Data, Field, coordinates
 
 Array = NDArray[np.float64]
@@ -149,30 +149,25 @@ def _require_size(size: int) -> None:
 
 
 def _photographs() -> Iterator[Path]:
-    yield Path(str(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
-    found = find_spec("skimage")
-    if found is not None and found.origin is not None:
-        yield from (Path(found.origin).parent / "data" / name for name in PHOTOGRAPHS)
+    yield of_matplotlib("grace_hopper.jpg")
+    yield from (path for name in PHOTOGRAPHS if (path := of_scikit_image(name)) is not None)
 
 
 def _read(path: Path) -> Array:
     """(rows, columns, 3) in [−1, 1]."""
     try:
         with PIL.Image.open(path) as picture:
-            shown = picture.convert("RGBA")
-            shown = PIL.Image.alpha_composite(PIL.Image.new("RGBA", shown.size, "white"), shown)
-            return np.asarray(shown.convert("RGB"), dtype=np.float64) / 127.5 - 1
+            return np.asarray(opaque(picture).convert("RGB"), dtype=np.float64) / 127.5 - 1
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as an image ({error}); mend the file, or take it away.") from error
 
 
 def _middle(picture: Array, size: int, path: Path) -> Array:
     rows, columns = picture.shape[:2]
-    side = min(rows, columns)
-    if side < size:
+    if min(rows, columns) < size:
         raise DataError(f"image {path} has {columns} × {rows} pixels; expected at least {size} × {size}. Take it away, or ask "
                         "for a smaller size.")
-    return _averaged(picture, (rows - side) // 2, (columns - side) // 2, side, size)
+    return resized(middle_square(picture), size)
 
 
 def _cut(random: np.random.Generator, pictures: Sequence[Array], size: int, *, held: bool) -> Array:
@@ -186,15 +181,5 @@ def _cut(random: np.random.Generator, pictures: Sequence[Array], size: int, *, h
                         f"{rows}; ask for a smaller size.")
     side = round(size * (largest / size) ** random.random())
     top, left = random.integers(rows - side + 1), random.integers(low, high - side + 1)
-    patch = _averaged(picture, int(top), int(left), side, size)
+    patch = resized(picture[top:top + side, left:left + side], size)
     return patch[:, ::-1] if random.random() < 0.5 else patch
-
-
-def _averaged(picture: Array, top: int, left: int, side: int, size: int) -> Array:
-    """A square, averaged over areas (no aliasing)."""
-    square = picture[top:top + side, left:left + side]
-    if side == size:
-        return square
-    channels = [PIL.Image.fromarray(c.astype(np.float32)).resize((size, size), PIL.Image.Resampling.BOX)
-                for c in np.moveaxis(square, 2, 0)]
-    return np.stack([np.asarray(c, dtype=np.float64) for c in channels], axis=2)

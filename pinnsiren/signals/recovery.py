@@ -48,8 +48,13 @@ def psnr(values: Array, image: Image, known: Known | None = None) -> float:
     difference = np.asarray(values, dtype=np.float64).reshape(image.values.shape) - image.values
     if known is not None:
         difference = without_null_space(difference, known)
-    error = float(np.mean(difference**2))
-    return float("inf") if error == 0 else -10 * float(np.log10(error))
+    return decibels(difference)
+
+
+def decibels(difference: Array, peak: float = 1.0) -> float:
+    """10 log₁₀ (peak² / mean |difference|²), the peak signal-to-noise ratio of an error."""
+    error = float(np.mean(np.square(difference)))
+    return float("inf") if error == 0 else 10 * float(np.log10(peak**2 / error))
 
 
 def ceiling(image: Image, known: Known, target: Target = "spectral") -> float:

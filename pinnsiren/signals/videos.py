@@ -1,7 +1,6 @@
 """Videos as functions of x, y and time: reading and writing them through imageio."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from pinnsiren.errors import DataError, StorageError
 from pinnsiren.signals.bands import band
-from pinnsiren.signals.images import COLOURS, GREY
+from pinnsiren.signals.images import COLOURS, GREY, resized
+from pinnsiren.signals.samples import of_scikit_image
 
 Array = NDArray[np.float64]
 
@@ -98,12 +98,14 @@ def read_video(source: str | Path, size: int | None = None, frames: int | None =
         DataError: a file that is missing, unreadable, or has fewer than two frames; one that is constant; frames of different
             sizes; imageio is not there.
     """
-    path = _of_scikit_image() if source == "clip" else Path(source)
+    path = of_scikit_image("no_time_for_that_tiny.gif") if source == "clip" else Path(source)
+    if path is None:
+        raise DataError("the video 'clip' ships inside scikit-image; pip install pinnsiren[signals], or give a file.")
     raw, rate = _read(path, source)
     raw = raw if frames is None else raw[:frames]
     if len(raw) < 2:
         raise DataError(f"{source} has {len(raw)} frames; expected two or more. One picture is for read_image.")
-    values = np.stack([_resized(frame, size) for frame in raw]) / DEPTH
+    values = np.stack([resized(np.asarray(frame, dtype=np.float64), size) for frame in raw]) / DEPTH
     if np.ptp(values) == 0:
         raise DataError(f"{source} is {values.flat[0]:g} everywhere; give one with contrast.")
     return Video(str(source), rate, values if colour else values @ np.array(GREY))
@@ -129,26 +131,9 @@ def _read(path: Path, source: str | Path) -> tuple[list[Any], float]:
     return coloured, rate
 
 
-def _resized(frame: Any, size: int | None) -> Array:
-    longer = max(frame.shape[:2])
-    if size is None or size == longer:
-        return np.asarray(frame, dtype=np.float64)
-    rows, columns = (max(1, round(n * size / longer)) for n in frame.shape[:2])
-    picture = PIL.Image.fromarray(np.ascontiguousarray(frame, dtype=np.uint8))
-    method = PIL.Image.Resampling.BOX if longer > size else PIL.Image.Resampling.LANCZOS
-    return np.asarray(picture.resize((columns, rows), method), dtype=np.float64)
-
-
 def _imageio() -> Any:
     try:
         import imageio.v3 as imageio
     except ImportError as error:
         raise DataError("videos are read by imageio; pip install pinnsiren[signals].") from error
     return imageio
-
-
-def _of_scikit_image() -> Path:
-    found = find_spec("skimage")
-    if found is None or found.origin is None:
-        raise DataError("the video 'clip' ships inside scikit-image; pip install pinnsiren[signals], or give a file.")
-    return Path(found.origin).parent / "data" / "no_time_for_that_tiny.gif"

@@ -21,7 +21,8 @@ from pinnsiren.solvers.conjugate_gradients import Iterate, Spaces, conjugate_gra
 from pinnsiren.solvers.task import Solver, Step, Task
 from pinnsiren.solvers.window_choice import choose, on_cells
 from pinnsiren.solvers.window_levels import TwoLevel, local_basis
-from pinnsiren.solvers.window_rows import Block, WindowOperator, feature_scale
+from pinnsiren.solvers.window_operator import WindowOperator
+from pinnsiren.solvers.window_rows import Block, feature_scale
 from pinnsiren.solvers.window_slabs import Slab
 
 SAMPLES = 512  # points at which the size and the mean of the fields are taken

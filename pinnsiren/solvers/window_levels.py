@@ -20,7 +20,9 @@ from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor
 
 from pinnsiren.networks.windows import Windows
-from pinnsiren.solvers.window_rows import Block, CellRows, Layout, PointRows, Rows, WindowOperator, local_matrices
+from pinnsiren.solvers.window_operator import WindowOperator
+from pinnsiren.solvers.window_points import PointRows
+from pinnsiren.solvers.window_rows import Block, CellRows, Layout, Rows, local_matrices
 from pinnsiren.solvers.window_slabs import Slab
 
 COARSE_RIDGE = 1e-4  # of the coarse matrix' largest entry: a gradient's constant must not make it singular

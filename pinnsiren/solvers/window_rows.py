@@ -1,21 +1,18 @@
-"""The rows of a linear problem for a Windows network, as products that never form the matrix.
+"""The rows of a linear problem for a Windows network, as products that never form the matrix: what rows are, and those of
+points that are the same in every cell (pixels, grids).
 
-Where the points are the same in every cell (pixels, grids), all cells share the local matrices B of their 2^d corners
-and a product with all rows is one matrix product. Points that lie anyhow keep their rows explicitly.
+All cells share the local matrices B of their 2^d corners there, and a product with all rows is one matrix product.
 """
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from pinnsiren.errors import SolveError
 from pinnsiren.networks.windows import Operator, Windows
-from pinnsiren.ranks import ALONE
-from pinnsiren.solvers.window_slabs import Slab
 
 SAME_PLACE = 1e-5  # cells: points closer than this in two cells are at the same place
 FILLED = 0.5  # share of places × cells that must be occupied for shared matrices to pay
@@ -107,60 +104,10 @@ class CellRows(Rows):
         y = y if self.occupied is None else y * self.occupied
         for part in self.parts:
             local = part.matrix.T @ (y if part.weight is None else y * part.weight)
-            _add(total, self.windows, part.output, local.T)
+            add(total, self.windows, part.output, local.T)
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Cells with about as many points: m rows each, rows of zeros where a cell has fewer points.
-
-    Args:
-        windows: (c, 2^d).
-        parts: matrices (c, m, 2^d · r) with the weights multiplied in, at most one an output.
-    """
-
-    windows: Tensor
-    parts: tuple[Part, ...]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(c, m)."""
-        return len(self.windows), self.parts[0].matrix.shape[1]
-
-
-@dataclass(frozen=True, eq=False)
-class PointRows(Rows):
-    """Rows at points that lie anyhow, those of a cell together: each cell's unknowns are read once, not once a point.
-
-    Args:
-        batches: of cells; rows are numbered batch by batch, cell by cell.
-        target: (rows,), 0 in rows of zeros.
-        order: (n,), the row of each point.
-    """
-
-    batches: tuple[Batch, ...]
-    target: Tensor
-    order: Tensor
-
-    def numbered_from(self, start: int) -> "PointRows":
-        return replace(self, batches=tuple(replace(b, windows=b.windows - start) for b in self.batches))
-
-    def forward(self, x: Tensor) -> Tensor:
-        found = []
-        for batch in self.batches:
-            images = [torch.bmm(part.matrix, x[:, :, part.output][batch.windows].flatten(1)[:, :, None])
-                      for part in batch.parts]
-            found.append(torch.stack(images).sum(0).flatten())
-        return torch.cat(found)
-
-    def adjoint(self, y: Tensor, total: Tensor) -> None:
-        for batch, own in zip(self.batches, y.split([math.prod(b.shape) for b in self.batches]), strict=True):
-            for part in batch.parts:
-                local = torch.bmm(own.view(batch.shape)[:, None, :], part.matrix)
-                _add(total, batch.windows, part.output, local[:, 0])
-
-
-def _add(total: Tensor, windows: Tensor, output: int, local: Tensor) -> None:
+def add(total: Tensor, windows: Tensor, output: int, local: Tensor) -> None:
     """Add local unknowns (cells, 2^d · r) to those of their windows."""
     flat = local.reshape(windows.numel(), total.shape[1])
     total[:, :, output].index_add_(0, windows.flatten(), flat)
@@ -208,74 +155,6 @@ class Layout:
         return full.view(len(self.places), -1)
 
 
-@dataclass(frozen=True, eq=False)
-class WindowOperator:
-    """A and b of min ‖A x − b‖ for a Windows network, whose coefficients are ``basis`` @ x.
-
-    Args:
-        blocks: their rows.
-        basis: (features, r), float64.
-        shape: (windows, r, outputs) of x.
-        slab: the cells whose rows these are, and to whose windows x belongs.
-    """
-
-    blocks: tuple[Rows, ...]
-    basis: Tensor
-    shape: tuple[int, int, int]
-    slab: Slab
-
-    @classmethod
-    def of(cls, network: Windows, blocks: Sequence[Block], basis: Tensor, *, dtype: torch.dtype = torch.float64,
-           memory_limit: float = 4e9, slab: Slab | None = None) -> "WindowOperator":
-        """Prepare all rows.
-
-        Args:
-            blocks: at the points of the slab.
-            dtype: of the products; float32 is twice as fast, and keeps six digits.
-            memory_limit: for the rows, bytes.
-            slab: by default all cells.
-
-        Raises:
-            SolveError: explicit rows that do not fit.
-        """
-        slab = slab or Slab.of(network, ALONE)
-        rows = []
-        for block in blocks:
-            layout = Layout.of(network, block.points)
-            size = len(block.points) * len(network.corners) * basis.shape[1] * len(block.operators) * dtype.itemsize
-            if not layout.shared and size > memory_limit:
-                raise SolveError(f"{len(block.points)} points that lie anyhow need {size / 1e9:.1f} GB of rows; use "
-                                 "points on a grid that repeats in every cell, fewer points, or fewer features.")
-            make = _cell_rows if layout.shared else _point_rows
-            made = make(network, block, layout, basis, dtype)
-            rows.append(made.numbered_from(slab.start) if slab.start else made)
-        return cls(tuple(rows), basis, (slab.windows, basis.shape[1], network.outputs), slab)
-
-    @property
-    def target(self) -> Tensor:
-        """b, (rows,)."""
-        return torch.cat([rows.target for rows in self.blocks])
-
-    def zero(self) -> Tensor:
-        """x = 0."""
-        return self.blocks[0].target.new_zeros(self.shape)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """A x, (rows,)."""
-        return torch.cat([rows.forward(x) for rows in self.blocks])
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Aᵀ y, shaped as x."""
-        total = self.zero()
-        for rows, part in zip(self.blocks, y.split([len(rows.target) for rows in self.blocks]), strict=True):
-            rows.adjoint(part, total)
-        return self.slab.exchange(total)
-
-    def coefficients(self, x: Tensor) -> Tensor:
-        """Those of the network, (windows, features, outputs), from the unknowns of all windows."""
-        return torch.einsum("kr,wro->wko", self.basis, x.to(self.basis))
-
-
 def separate(operator: Operator) -> tuple[Operator, dict[tuple[int, ...], Tensor]]:
     """An operator's terms with constant weights, as numbers, and the columns (n,) of those that vary."""
     constant: dict[tuple[int, ...], float | Tensor] = {}
@@ -300,52 +179,13 @@ def local_matrices(network: Windows, block: Block, places: Tensor) -> list[tuple
     return found
 
 
-def _cell_rows(network: Windows, block: Block, layout: Layout, basis: Tensor, dtype: torch.dtype) -> CellRows:
+def cell_rows(network: Windows, block: Block, layout: Layout, basis: Tensor, dtype: torch.dtype) -> CellRows:
+    """The rows of a block whose points are the same in every cell."""
     parts = tuple(Part(output, (matrix @ basis).flatten(1).to(dtype), None if w is None else layout.spread(w).to(dtype))
                   for output, matrix, w in local_matrices(network, block, layout.places))
     occupied = layout.spread(torch.ones_like(block.target))
     target = (block.scale * layout.spread(block.target)).to(dtype).flatten()
     return CellRows(layout.windows, parts, None if bool(occupied.all()) else occupied.to(dtype), target)
-
-
-def _point_rows(network: Windows, block: Block, layout: Layout, basis: Tensor, dtype: torch.dtype) -> PointRows:
-    cell, place = network.locate(block.points)
-    matrices = {}
-    for output, operator in block.operators.items():
-        corners = [network.basis(place, corner, [operator])[0] @ basis for corner in network.corners]
-        matrices[output] = (block.scale * torch.cat(corners, dim=1)).to(dtype)
-    windows, batches, targets = network.numbers(cell), [], []
-    together = _together(windows[:, 0])
-    points = torch.cat([rows.flatten() for rows in together])
-    order = torch.empty_like(windows[:, 0])
-    order[points[points >= 0]] = torch.nonzero(points >= 0)[:, 0]
-    for rows in together:
-        real = (rows >= 0).to(dtype)
-        parts = tuple(Part(o, matrix[rows] * real[:, :, None], None) for o, matrix in matrices.items())
-        batches.append(Batch(windows[rows[:, 0]], parts))
-        targets.append(((block.scale * block.target).to(dtype)[rows] * real).flatten())
-    return PointRows(tuple(batches), torch.cat(targets), order)
-
-
-def _together(cells: Tensor) -> list[Tensor]:
-    """The points (c, m) of cells with at most m points and more than two thirds of that; −1 where a cell has fewer.
-
-    Args:
-        cells: the number of each point's cell, (n,).
-    """
-    _, which, counts = torch.unique(cells, return_inverse=True, return_counts=True)
-    order = torch.argsort(which, stable=True)
-    first = torch.cumsum(counts, 0) - counts
-    found, most = [], int(counts.max())
-    while most > 0:
-        least = 2 * most // 3
-        chosen = torch.nonzero((counts > least) & (counts <= most))[:, 0]
-        if len(chosen):
-            places = torch.arange(most, device=cells.device)
-            rows = order[(first[chosen, None] + places).clamp_max(len(order) - 1)]
-            found.append(torch.where(places < counts[chosen, None], rows, -1))
-        most = least
-    return found
 
 
 def feature_scale(network: Windows, block: Block, most: int = 512) -> float:

@@ -60,8 +60,9 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
     inside, boundary = comparison_points(problem) if own is None else (own, ())
     kinds = {f: null_space(problem.real, f.parts[0]) for f in problem.fields}
     found, why_none = _reference(solution, reference, inside, kinds)
+    judged = problem.fields if found is None else tuple(found.error)
     errors = {} if found is None else {f: _field_error(solution, f, found, kind=kinds[f], inside=inside, boundary=boundary)
-                                       for f in problem.fields}
+                                       for f in judged}
     residuals = {c.name: residual_rms(solution, c) for c in problem.constraints}
     imbalance = None if found is None or found.proved else max(imbalance_of(solution, c, inside) for c in problem.constraints)
     verdict, reason = judge(errors, tolerance, why_none=why_none, imbalance=imbalance)
@@ -74,7 +75,7 @@ def validate(solution: Solved, reference: Reference | None = None, tolerance: fl
         expected = found.values(field, at)
         return np.asarray(expected + determined(values - expected, kinds[field], at))
 
-    pictures = pictures_of(problem, inside, solution=shown, reference=None if found is None else found.values,
+    pictures = pictures_of(problem, inside, fields=judged, solution=shown, reference=None if found is None else found.values,
                            sliced=own is None)
     return Report(problem=problem, reference=None if found is None else found.description,
                   errors=errors, residuals=residuals, tolerance=tolerance, verdict=verdict, reason=reason,
@@ -170,7 +171,7 @@ def _reference(solution: Solved, asked: Reference | None, inside: Points,
         if reason:
             raise ReferenceError(f"{asked} cannot be the reference: {reason}.")
         return cheapest_finer(asked.refinements(problem), problem, inside, difference=difference), ""
-    candidates = fitting(problem)
+    candidates = fitting(problem) or ((Exact(partly=True),) if Exact(partly=True).unfit(problem) is None else ())
     if not candidates:
         return None, f"there is no reference ({why_unfit(problem)})"
     try:

@@ -24,13 +24,23 @@ ROUNDING = 1e-15
 
 @dataclass(frozen=True)
 class Exact(Reference):
-    """``problem.exact``, proved: its residuals, compiled from the same equations, vanish at sampled points."""
+    """``problem.exact``, proved: its residuals, compiled from the same equations, vanish at sampled points.
+
+    Args:
+        partly: judge by the fields that have an exact solution where others have none, such as a medium that is known and the
+            waves in it that are not; then only equations of these fields alone are proved.
+    """
+
+    partly: bool = False
 
     def unfit(self, problem: Problem) -> str | None:
         missing = [f for f in (*problem.fields, *problem.unknowns) if f not in (problem.exact or {})]
-        if missing:
+        if missing and not (self.partly and self._known(problem)):
             return f"the problem gives no exact solution of {', '.join(map(str, missing))}: Problem(…, exact={{u: …}})"
         return None
+
+    def _known(self, problem: Problem) -> list[Field]:
+        return [f for f in problem.fields if f in (problem.exact or {})]
 
     def refinements(self, problem: Problem) -> Iterator[Reference]:
         yield self
@@ -53,8 +63,11 @@ class Exact(Reference):
         if not measured:
             _require_satisfied(real, exact)
         description = "the values that travel with the points" if measured else "the exact solution"
+        known = self._known(problem)
+        if len(known) < len(problem.fields):
+            description += f" of {', '.join(f.name for f in known)}"
         return ReferenceSolution(description=description,
-                                 error=dict.fromkeys(problem.fields, ROUNDING),
+                                 error=dict.fromkeys(known, ROUNDING),
                                  values=lambda field, at: combined(
                                      list(_evaluated([exact[p] for p in field.parts], columns_of(at)))), proved=True)
 
@@ -71,10 +84,14 @@ def columns_of(points: Points) -> dict[sympy.Symbol, torch.Tensor]:
 def _require_satisfied(problem: Problem, exact: Mapping[Field, sympy.Expr]) -> None:
     """Feed the exact solution's partials to the compiled residuals at samples of every region.
 
-    Measured values carry noise, which no exact solution follows: equations with data are left out. Where a problem says where
+    Measured values carry noise, which no exact solution follows: equations with data are left out, and those of fields whose
+    exact solution is not known. Where a problem says where
     it is compared, the solution is known there and need not hold elsewhere.
     """
-    constraints = [c for c in problem.constraints if not any(r.has(Data) for r in c.residuals)]
+    constraints = [c for c in problem.constraints
+                   if not any(r.has(Data) for r in c.residuals) and {p.field for p in partials(c.residuals)} <= set(exact)]
+    if not constraints:
+        return
     needed = partials(r for c in constraints for r in c.residuals)
     derivatives = [_partial_of(exact, p) for p in needed]
     places, columns, kept = [], [], []

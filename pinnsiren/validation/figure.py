@@ -46,14 +46,14 @@ class Picture:
     shape: tuple[int, ...] | None
 
 
-def pictures_of(problem: Problem, scattered: Points, *,
+def pictures_of(problem: Problem, scattered: Points, *, fields: Sequence[Field],
                 solution: Values, reference: Values | None, sliced: bool = True) -> tuple[Picture, ...]:
-    """One picture for each field and slice; scattered points where the problem has no domain to slice, or on demand.
+    """One picture for each of some fields and slice; scattered points where the problem has no domain to slice, or on demand.
     """
     regions = [problem.compared] if problem.compared is not None else [c.region for c in problem.constraints]
     domain = next((r.domain for r in regions if r.domain is not None), None)
     pictures = []
-    for field in problem.fields:
+    for field in fields:
         for slice_ in [_scattered(scattered)] if domain is None or scattered.data or not sliced else _slices(domain):
             found = slice_.values(solution, field)
             expected = None if reference is None else slice_.values(reference, field)

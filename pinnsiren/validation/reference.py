@@ -21,7 +21,7 @@ class ReferenceSolution:
 
     Attributes:
         description: how it was computed, for a reader: "finite differences of order 4 on 64 × 64 cells".
-        error: the reference's own relative L2 error for each field; dimensionless.
+        error: the reference's own relative L2 error for each field that it knows; dimensionless.
         values: values(field, points) gives (n,) at any points of the domain, for the problem's declared fields.
         proved: whether it was put into the equations and satisfies them, so that no second reference is needed.
     """

@@ -77,6 +77,16 @@ def test_other_problems_are_their_fields_alone(tmp_path) -> None:
     assert show(ps.solve(problem, progress=False), tmp_path) == []
 
 
+def test_what_cannot_be_shown_costs_no_report(tmp_path, monkeypatch, capsys) -> None:
+    def refused(solution, folder):
+        raise ps.DataError("no scikit-image")
+
+    monkeypatch.setattr("pinnsiren.cli.commands.show", refused)
+    assert main(["solve", "fit_image", "--set", "size=32", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "report.html").exists() and (tmp_path / "solution.h5").exists()
+    assert "not shown: no scikit-image" in capsys.readouterr().err
+
+
 def test_the_command(tmp_path, capsys) -> None:
     settings = [f"--set={k}={v}" for k, v in {**BRIEF, "size": 16}.items()]
     assert main(["paper", "fit_image", "--out", str(tmp_path), *settings]) == 0

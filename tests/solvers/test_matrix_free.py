@@ -20,7 +20,9 @@ from pinnsiren.solvers.conjugate_gradients import conjugate_gradients
 from pinnsiren.solvers.matrix_free import MatrixFree, linear_blocks
 from pinnsiren.solvers.window_choice import choose
 from pinnsiren.solvers.window_levels import TwoLevel, local_basis
-from pinnsiren.solvers.window_rows import CellRows, Layout, PointRows, WindowOperator
+from pinnsiren.solvers.window_operator import WindowOperator
+from pinnsiren.solvers.window_points import PointRows
+from pinnsiren.solvers.window_rows import CellRows, Layout
 
 x, y = ps.coordinates("x y")
 u, v = ps.Field("u", x, y), ps.Field("v", x, y)

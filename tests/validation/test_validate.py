@@ -172,6 +172,28 @@ def test_values_that_travel_with_points_are_a_reference_on_these_points():
     assert len(report.plot().axes) == 6
 
 
+def half_known(exact_u=None):
+    """u is known at scattered points, v nowhere; both are found from data that no grid can take."""
+    places, a, b, true = PLACES, Data("a"), Data("b"), Data("true")
+    values = np.sin(places[:, 0])
+    points = PointSet((x, y), places, {a: values, b: values**2, true: values if exact_u is None else exact_u(values)})
+    return Problem(Equation([u - a, v * u - b]).on(points), exact={u: true})
+
+
+PLACES = np.random.default_rng(3).uniform(-1, 1, (60, 2))
+
+
+def test_fields_with_an_exact_solution_are_judged_where_others_have_none() -> None:
+    for exact_u, verdict in ((None, "confirmed"), (lambda values: 1.01 * values, "rejected")):
+        problem = half_known(exact_u)
+        report = validate(Known(problem, {u: sympy.sin(x), v: sympy.sin(x)}))
+        assert report.verdict == verdict
+        assert set(report.errors) == {u}
+        assert report.reference == "the values that travel with the points of u"
+        assert {p.title for p in report.pictures} == {"u"}
+        assert Exact().unfit(problem) is not None  # asked for by name, it is a reference for all fields or none
+
+
 def test_a_reference_that_thinks_too_well_of_itself_is_caught_by_the_next():
     problem, exact = dirichlet()
     inside, _ = comparison_points(problem)
