@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pinnsiren.domains.box import Box
-from pinnsiren.domains.csg import Difference, Intersection, Union
+from pinnsiren.domains.csg import Combination
 from pinnsiren.domains.domain import Domain
 from pinnsiren.domains.polygon import Polygon
 from pinnsiren.sampling import Array
@@ -57,7 +57,7 @@ def sectors_of(domain: Domain) -> tuple[Sector, ...]:
 def edges_of(domain: Domain) -> Array:
     """(m, 2, 2) start and end of every straight edge of the primitives, whether it is boundary or not."""
     match domain:
-        case Difference() | Intersection() | Union():
+        case Combination():
             return np.concatenate([edges_of(domain.left), edges_of(domain.right)])
         case Box():
             (a, b), (c, d) = domain.bounds

@@ -7,6 +7,7 @@ what has it on both sides or on none is not. So a box minus a box that shares th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar, Self
 
 import numpy as np
 import sympy
@@ -21,8 +22,8 @@ _RANDOM_DIRECTIONS = 32  # pairs, for curved and slanted faces that meet
 
 
 @dataclass(frozen=True)
-class Difference(Domain):
-    """a − b: the closure of the points inside a and outside b.
+class Combination(Domain):
+    """What the three have in common: two operands in the same coordinates, which it shares with them.
 
     Raises:
         DomainError: a and b have different coordinates.
@@ -31,8 +32,10 @@ class Difference(Domain):
     left: Domain
     right: Domain
 
+    sign: ClassVar[str]
+
     def __post_init__(self) -> None:
-        _check(self.left, self.right, "-")
+        _check(self.left, self.right, self.sign)
 
     @property
     def coordinates(self) -> tuple[sympy.Symbol, ...]:
@@ -44,10 +47,17 @@ class Difference(Domain):
 
     @property
     def periodic(self) -> tuple[sympy.Symbol, ...]:
-        return joined(self.left, self.right, "-")
+        return joined(self.left, self.right, self.sign)
 
-    def during(self, lower: float, upper: float) -> "Difference":
-        return Difference(self.left.during(lower, upper), self.right.during(lower, upper))
+    def during(self, lower: float, upper: float) -> Self:
+        return type(self)(self.left.during(lower, upper), self.right.during(lower, upper))
+
+
+@dataclass(frozen=True)
+class Difference(Combination):
+    """a − b: the closure of the points inside a and outside b."""
+
+    sign = "-"
 
     @property
     def bounds(self) -> Array:
@@ -72,33 +82,10 @@ class Difference(Domain):
 
 
 @dataclass(frozen=True)
-class Intersection(Domain):
-    """a & b: the closure of the points inside both.
+class Intersection(Combination):
+    """a & b: the closure of the points inside both."""
 
-    Raises:
-        DomainError: a and b have different coordinates.
-    """
-
-    left: Domain
-    right: Domain
-
-    def __post_init__(self) -> None:
-        _check(self.left, self.right, "&")
-
-    @property
-    def coordinates(self) -> tuple[sympy.Symbol, ...]:
-        return self.left.coordinates
-
-    @property
-    def sliced(self) -> tuple[sympy.Symbol, ...]:
-        return self.left.sliced
-
-    @property
-    def periodic(self) -> tuple[sympy.Symbol, ...]:
-        return joined(self.left, self.right, "&")
-
-    def during(self, lower: float, upper: float) -> "Intersection":
-        return Intersection(self.left.during(lower, upper), self.right.during(lower, upper))
+    sign = "&"
 
     @property
     def bounds(self) -> Array:
@@ -128,33 +115,10 @@ class Intersection(Domain):
 
 
 @dataclass(frozen=True)
-class Union(Domain):
-    """a | b: the points in a or b.
+class Union(Combination):
+    """a | b: the points in a or b."""
 
-    Raises:
-        DomainError: a and b have different coordinates.
-    """
-
-    left: Domain
-    right: Domain
-
-    def __post_init__(self) -> None:
-        _check(self.left, self.right, "|")
-
-    @property
-    def coordinates(self) -> tuple[sympy.Symbol, ...]:
-        return self.left.coordinates
-
-    @property
-    def sliced(self) -> tuple[sympy.Symbol, ...]:
-        return self.left.sliced
-
-    @property
-    def periodic(self) -> tuple[sympy.Symbol, ...]:
-        return joined(self.left, self.right, "|")
-
-    def during(self, lower: float, upper: float) -> "Union":
-        return Union(self.left.during(lower, upper), self.right.during(lower, upper))
+    sign = "|"
 
     @property
     def bounds(self) -> Array:
@@ -276,7 +240,7 @@ def _directions(dimension: int) -> Array:
     return np.concatenate([orthants / np.linalg.norm(orthants[0]), random, -random])
 
 
-def _normals(domain: "Difference | Intersection | Union", points: Array, flip: float) -> Array:
+def _normals(domain: Combination, points: Array, flip: float) -> Array:
     """Normals of the operand on whose boundary a point is; on both, a's if the result is on its inner side."""
     step, tolerance = PROBE * domain.size, TOLERANCE * domain.size
     use_a = domain.left.sides(points, tolerance) == 0

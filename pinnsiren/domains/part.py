@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-import sympy
 from numpy.typing import ArrayLike
 
 from pinnsiren.domains.domain import Domain
-from pinnsiren.domains.region import TOLERANCE, PartOfDomain
+from pinnsiren.domains.region import TOLERANCE, OnBoundary
 from pinnsiren.errors import DomainError
 from pinnsiren.sampling import Array, Chart, Mask, as_points
 
 
 @dataclass(frozen=True)
-class BoundaryOf(PartOfDomain):
+class BoundaryOf(OnBoundary):
     """∂Ω ∩ ∂P with the outward normals of Ω, for conditions on one of the pieces that Ω is made of.
 
     Args:
@@ -23,7 +22,6 @@ class BoundaryOf(PartOfDomain):
         DomainError: P has other coordinates.
     """
 
-    domain: Domain
     primitive: Domain
 
     def __post_init__(self) -> None:
@@ -35,18 +33,6 @@ class BoundaryOf(PartOfDomain):
                               f"{self.domain.coordinates}; give one in the same coordinates in the same order.")
         object.__setattr__(self, "primitive", primitive)
 
-    @property
-    def coordinates(self) -> tuple[sympy.Symbol, ...]:
-        return self.domain.coordinates
-
-    @property
-    def dimension(self) -> int:
-        return len(self.domain.coordinates) - 1
-
-    @property
-    def has_normals(self) -> bool:
-        return True
-
     def charts(self) -> tuple[Chart, ...]:
         return tuple(self._turned(c) for c in self.primitive.boundary_charts())
 
@@ -54,9 +40,6 @@ class BoundaryOf(PartOfDomain):
         at = as_points(points, self.coordinates)
         allowed = TOLERANCE * self.domain.size if tolerance is None else tolerance
         return (self.domain.sides(at, allowed) == 0) & (self.primitive.sides(at, allowed) == 0)
-
-    def normals_at(self, points: ArrayLike) -> Array:
-        return self.domain.normals(as_points(points, self.coordinates))
 
     def _turned(self, chart: Chart) -> Chart:
         """What of a piece of ∂P is on ∂Ω, with the normals of Ω."""

@@ -192,8 +192,8 @@ class Interior(PartOfDomain):
 
 
 @dataclass(frozen=True)
-class Boundary(PartOfDomain):
-    """∂Ω with outward unit normals."""
+class OnBoundary(PartOfDomain):
+    """What lies on ∂Ω, with outward unit normals."""
 
     domain: "Domain"
 
@@ -209,15 +209,20 @@ class Boundary(PartOfDomain):
     def has_normals(self) -> bool:
         return True
 
+    def normals_at(self, points: ArrayLike) -> Array:
+        return self.domain.normals(as_points(points, self.coordinates))
+
+
+@dataclass(frozen=True)
+class Boundary(OnBoundary):
+    """∂Ω with outward unit normals."""
+
     def charts(self) -> tuple[Chart, ...]:
         return self.domain.boundary_charts()
 
     def contains(self, points: ArrayLike, tolerance: float | None = None) -> Mask:
         at = as_points(points, self.coordinates)
         return self.domain.sides(at, _tolerance(self.domain, tolerance)) == 0
-
-    def normals_at(self, points: ArrayLike) -> Array:
-        return self.domain.normals(as_points(points, self.coordinates))
 
     def of(self, primitive: "Domain") -> "BoundaryOf":
         """The part that lies on the boundary of a primitive: ``(square - disc).boundary.of(disc)``.
@@ -230,32 +235,19 @@ class Boundary(PartOfDomain):
 
 
 @dataclass(frozen=True)
-class Face(PartOfDomain):
+class Face(OnBoundary):
     """The flat part of ∂Ω in the plane coordinate = value, with outward unit normals.
 
     Raises:
         DomainError: no face of the domain lies there.
     """
 
-    domain: "Domain"
     coordinate: sympy.Symbol
     value: float
 
     def __post_init__(self) -> None:
         from pinnsiren.domains.faces import place_of_face
         object.__setattr__(self, "value", place_of_face(self.domain, self.coordinate, self.value))
-
-    @property
-    def coordinates(self) -> tuple[sympy.Symbol, ...]:
-        return self.domain.coordinates
-
-    @property
-    def dimension(self) -> int:
-        return len(self.domain.coordinates) - 1
-
-    @property
-    def has_normals(self) -> bool:
-        return True
 
     def charts(self) -> tuple[Chart, ...]:
         tolerance = _tolerance(self.domain)
