@@ -26,7 +26,7 @@ HOUSE = {  # floor -> its rooms: modules and subpackages of pinnsiren
     "how": "jets sine fused activations bessel exponential_integral networks ranks",
     "joint": "compile model last_layer residual",
     "show": "plotting planes storage",
-    "solve": "solve solution checkpoint diagnosis space",
+    "solve": "solve loop solution checkpoint diagnosis space",
     "solvers": "solvers",
     "validation": "validation",
     "inversion": "inversion",

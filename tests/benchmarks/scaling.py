@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from pinnsiren.jets import Channels
+from pinnsiren.loop import out_of_memory
 from pinnsiren.networks import Siren
-from pinnsiren.solve import out_of_memory
 from pinnsiren.solvers.captured import WARM_UP, Captured
 from tests.benchmarks.engine import high_water
 
