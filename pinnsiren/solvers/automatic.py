@@ -37,7 +37,7 @@ WIDER = 26  # where the user asks for more than the tolerance does: twice the ti
 SLOW = 2.0  # of the first sine layer: frequencies rise where the residual asks, and from 6 or 30 often nothing converges
 CAUSAL = 10.0  # ε of the causal weights; fields and residuals are near 1 after balancing
 MOST_PARAMETERS = 4000  # for which a Gauss–Newton step takes seconds
-PIXELS = 1000  # of grids, from which on windows follow them
+PIXELS = 1000  # of grids, from which on windows follow them without asking whether something smoother does
 COPIES = 6  # of rows × features that a least-squares solve holds: jets, their scaled rows, the factorisation
 WINDOWED = 3  # dimensions up to which windows are affordable
 
@@ -97,14 +97,18 @@ class Automatic(Solver):
         """What may come after least squares.
 
         Gauss–Newton is not for linear waves: where thousands of features with their best coefficients miss them, a network of a
-        thousand parameters gained nothing in minutes. Layers, corners and nonlinear problems it may take further. Nonlinear
-        evolutions it follows with causal weights: without them it finds fields of small residual that left the solution early,
-        which no estimate from residuals tells. Slabs of time do nothing for sines that satisfy the equations at all times.
+        thousand parameters gained nothing in minutes. Nor is it for values on a grid: where nothing foretells those held out,
+        nothing smooth is to be found, and windows meet them all. Layers, corners and nonlinear problems it may take further.
+        Nonlinear evolutions it follows with causal weights: without them it finds fields of small residual that left the
+        solution early, which no estimate from residuals tells. Slabs of time do nothing for sines that satisfy the equations at
+        all times.
         """
         linear, marches, tolerance = task.problem.is_linear, evolves(task.problem), task.problem.tolerance
         share = 1.0 if task.has_data else self.good_enough  # noise is not fitted better by more work
         good = task.target if task.asked else max(share * tolerance, task.target)
-        if marches and not linear:
+        if _is_grid_alone(task.problem):
+            yield _Follower(MatrixFree(), task.target, UNINFORMED)
+        elif marches and not linear:
             yield _Follower(Contest(causal_entries(task)), good, good)
             yield _Follower(Contest(entries(task)), good, tolerance)
         elif not linear or not (marches or task.waves):
@@ -115,9 +119,7 @@ class Automatic(Solver):
             yield _Follower(TimeSlabs(), task.target, tolerance)
 
     def _for_many_rows(self, task: Task) -> Solver:
-        problem = task.problem
-        if (problem.is_linear and len(problem.coordinates) <= WINDOWED and len(groups(problem.carried)) == 1
-                and all(c.norm == "l2" for c in problem.constraints)):
+        if _windows_fit(task.problem):
             return MatrixFree()
         task.model = _paper(task)
         return Adam(batch=8192)
@@ -149,7 +151,7 @@ def _named(solver: Solver, task: Task) -> Iterator[Step]:
 
 def _is_dense(task: Task) -> bool:
     """Whether a dense network can follow the problem: its data fit beside the most features, and its scales need no more."""
-    if _is_grid_alone(task.problem):
+    if _is_grid_alone(task.problem) and _pixels(task.problem) >= PIXELS:
         return False
     rows = sum((c.region.points or 0) * len(c.residuals) for c in task.problem.constraints)
     most = MANY[0] if task.problem.is_linear else SIZES[-1]
@@ -163,11 +165,20 @@ def _is_grid_alone(problem: Problem) -> bool:
     reached 23 dB in 32 s, windows 127 dB in 2 s.
     """
     regions = [c.region for c in problem.constraints if isinstance(c.region, PointSet)]
-    if len(regions) < len(problem.constraints) or sum(map(len, regions)) < PIXELS:
+    if len(regions) < len(problem.constraints) or not _windows_fit(problem):
         return False
+    most = max(map(len, regions))
+    return any(Lattice.of(r.values) is not None for r in regions if len(r) >= most / 2)
+
+
+def _pixels(problem: Problem) -> int:
+    return sum(c.region.points or 0 for c in problem.constraints)
+
+
+def _windows_fit(problem: Problem) -> bool:
+    """Whether windows can carry the fields: linear least squares for one network, in few dimensions."""
     return (problem.is_linear and len(problem.coordinates) <= WINDOWED and len(groups(problem.carried)) == 1
-            and all(c.norm == "l2" for c in problem.constraints)
-            and any(Lattice.of(r.values) is not None for r in regions if len(r) >= PIXELS / 2))
+            and all(c.norm == "l2" for c in problem.constraints))
 
 
 def _modes(problem: Problem) -> float:

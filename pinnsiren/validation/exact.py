@@ -1,7 +1,7 @@
 """The exact solution as a reference, after it has been put into the equations."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import sympy
@@ -31,7 +31,7 @@ class Exact(Reference):
             waves in it that are not; then only equations of these fields alone are proved.
     """
 
-    partly: bool = False
+    partly: bool = field(default=False, repr=False)
 
     def unfit(self, problem: Problem) -> str | None:
         missing = [f for f in (*problem.fields, *problem.unknowns) if f not in (problem.exact or {})]

@@ -42,6 +42,18 @@ def test_only_signals_are_too_large_for_a_dense_network(name) -> None:
     assert dense is not name.startswith(("image", "blend", "fit", "sdf"))
 
 
+@pytest.mark.parametrize(("noise", "windows"), [(0.02, False), (5.0, True)])
+def test_windows_follow_on_a_small_grid_where_nothing_smooth_is_found(noise, windows) -> None:
+    """20 × 20 samples of a wave 1 high, beside noise: a smooth field where it foretells values held out, else all of them."""
+    places = np.stack([g.ravel() for g in np.meshgrid(*[np.linspace(-1, 1, 20)] * 2)], axis=1)
+    values = np.sin(2 * places[:, 0] + places[:, 1]) + noise * np.random.default_rng(0).standard_normal(400)
+    problem = ps.Problem(ps.Equation(u, d).on(ps.PointSet((x, y), places, {d: values})), tolerance=0.1)
+    found = ps.solve(problem, progress=False)
+    error = np.sqrt(np.mean((found(u, places) - values) ** 2))
+    assert any("windows" in phase for phase in found.history.phases) is windows
+    assert error < 1e-4 * noise if windows else 0.5 * noise < error < noise
+
+
 def test_less_memory_makes_windows() -> None:
     assert not _is_dense(Task(cloud(2000), memory_limit=1e8))
 
