@@ -1,5 +1,7 @@
 """Values of known expressions, with numpy: what the equations give, before any field is there."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import sympy
 
@@ -9,20 +11,26 @@ from pinnsiren.symbols import Normal, Parameter
 
 def evaluate(expression: sympy.Expr, columns: dict[sympy.Symbol, np.ndarray]) -> np.ndarray:
     """A field-free expression at points, with numpy: (n,) float64."""
-    expression = expression.xreplace({p: p.value for p in expression.atoms(Parameter)})
-    arguments = sorted(expression.free_symbols, key=str)
+    return evaluate_together([expression], columns)[0]
+
+
+def evaluate_together(expressions: Sequence[sympy.Expr], columns: dict[sympy.Symbol, np.ndarray]) -> np.ndarray:
+    """Field-free expressions at points, what they share once: (their number, n) float64."""
+    wanted = [e.xreplace({p: p.value for p in e.atoms(Parameter)}) for e in expressions]
+    arguments = sorted(set().union(*(e.free_symbols for e in wanted)), key=str)
     count = len(next(iter(columns.values())))
     if any(isinstance(s, Normal) for s in arguments):
-        return np.zeros(count)  # normals are unit vectors: they make nothing infinite
+        return np.zeros((len(wanted), count))  # normals are unit vectors: they make nothing infinite
     try:
-        call = sympy.lambdify(arguments, expression, ["scipy", "numpy"], dummify=True, cse=True)
+        call = sympy.lambdify(arguments, wanted, ["scipy", "numpy"], dummify=True, cse=True)
         with np.errstate(all="ignore"):
-            values = np.asarray(call(*(columns[s] for s in arguments)))
-        if np.iscomplexobj(values):
+            found = [np.asarray(values) for values in call(*(columns[s] for s in arguments))]
+        if any(map(np.iscomplexobj, found)):
             raise TypeError("its values are complex")
-        return np.broadcast_to(values.astype(float), (count,))
+        return np.stack([np.broadcast_to(values.astype(float), (count,)) for values in found])
     except DataError:  # of a gridded function, which says itself what is wrong
         raise
     except (NameError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise EquationError(f"the term {expression} has no real values: {type(error).__name__} {error}. Write it with real "
+        terms = ", ".join(map(str, expressions))
+        raise EquationError(f"the term {terms} has no real values: {type(error).__name__} {error}. Write it with real "
                             "elementary functions, and look for divisions by zero and for sympy.I.") from error

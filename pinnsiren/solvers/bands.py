@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import sympy
 
-from pinnsiren.check import evaluate
+from pinnsiren.check import evaluate, evaluate_together
 from pinnsiren.domains import PointSet
 from pinnsiren.domains.lattice import Lattice
 from pinnsiren.equation import Constraint
@@ -99,13 +99,9 @@ def length_scales(problem: Problem) -> Scales:
     half = {c: (b - a) / 2 for c, (a, b) in problem.bounds.items()}
     found: Scales = {}
     for constraint in problem.constraints:
-        points = constraint.region.sample(SAMPLES if constraint.region.dimension else 1, seed=0)
-        for residual in constraint.residuals:
-            for symbol, frequency in _of_data(residual, points).items():
-                if np.isfinite(frequency):
-                    found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
-        for symbol, frequency in wave_scales(constraint).items():
-            found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
+        for scales in (data_scales(constraint), wave_scales(constraint)):
+            for symbol, frequency in scales.items():
+                found[symbol] = max(found.get(symbol, 0.0), frequency * half[symbol])
     return {c: f for c, f in found.items() if f > 0}
 
 
@@ -130,6 +126,17 @@ def signal_scales(constraint: Constraint) -> Scales:
     return {c: f for c, f in found.items() if f > 0}
 
 
+@lru_cache(REMEMBERED)
+def data_scales(constraint: Constraint) -> Scales:
+    """Of a constraint's known functions, along each coordinate, per unit of it."""
+    points, found = constraint.region.sample(SAMPLES if constraint.region.dimension else 1, seed=0), Scales()
+    for residual in constraint.residuals:
+        for symbol, frequency in _of_data(residual, points).items():
+            if np.isfinite(frequency):
+                found[symbol] = max(found.get(symbol, 0.0), frequency)
+    return found
+
+
 def _of_data(residual: sympy.Expr, points: Points) -> Scales:
     """Scales of the field-free part of a residual; on a boundary only along it."""
     known = _at_zero(residual)
@@ -137,8 +144,8 @@ def _of_data(residual: sympy.Expr, points: Points) -> Scales:
     if known.has(Data, Normal) or any(s.has(sympy.Derivative, sympy.DiracDelta, sympy.Subs) for s in slopes):
         return {}
     columns = dict(zip(points.coordinates, points.values.T, strict=True))
-    values = evaluate(known, columns)
-    gradient = np.stack([evaluate(s, columns) for s in slopes])
+    values, *rows = evaluate_together([known, *slopes], columns)
+    gradient = np.stack(rows)
     if points.normals is not None:
         gradient = gradient - points.normals.T * (points.normals.T * gradient).sum(axis=0)
     spread = float(np.sqrt(np.mean((values - values.mean()) ** 2)))
