@@ -13,7 +13,8 @@ from pinnsiren.errors import DataError, SolveError, StorageError
 from pinnsiren.model import parameter_vector
 from pinnsiren.networks.encoders import ConvEncoder, SetEncoder
 from pinnsiren.space import Family, Space
-from pinnsiren.space.training import Training, context
+from pinnsiren.space.context import context
+from pinnsiren.space.training import Training
 
 (X,) = ps.coordinates("x")
 U, F = ps.Field("u", X), ps.Data("f")
