@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,15 @@ from pinnsiren.errors import SolveError
 from pinnsiren.experiments.experiment import Experiment, Row
 from pinnsiren.experiments.families import SQUARE, Coefficients, Members, Sources, U
 from pinnsiren.experiments.space_pictures import draw_images, draw_solutions
-from pinnsiren.networks import Siren
+from pinnsiren.networks import Network, Siren
 from pinnsiren.networks.encoders import ConvEncoder, Encoder, SetEncoder
 from pinnsiren.networks.feedforward import FeedForward
+from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.signals.patches import Patches, cut_patches, images_in
 from pinnsiren.solution import Solution
 from pinnsiren.solve import solve
-from pinnsiren.solvers import GaussNewton, LeastSquares
+from pinnsiren.solvers import GaussNewton, LeastSquares, Solver
 from pinnsiren.space import Family, Space
 from pinnsiren.space.family import observed_set
 from pinnsiren.validation import Chebyshev
@@ -49,6 +51,7 @@ WARM_UP = 10  # iterations that tell how long one takes
 LATEST = 1.3  # times the seconds that were meant, after which a training ends all the same
 BATCH, PIXELS, LATENT = 16, 256, 256  # instances for each step, and of an image the pixels; the paper's length of z
 TESTED = 64  # held-out images at most
+PRIOR = 128  # images that teach what last layers lack
 SEARCH = 50
 IMAGE_OMEGA0 = 4.0  # rad per half-width; with the paper's 30 an hour's training would be needed to learn anything
 IMAGE_WEIGHT = 0.0
@@ -56,7 +59,7 @@ NARROW, SOLUTION_OMEGA0 = 24, 4.0  # width of the SIREN for solutions: a step of
 NODES = 32  # of the Chebyshev reference, along each side: its own error is about 1e-8
 
 
-def compare(folder: Path, seconds: float = 180.0, images: Path | None = None, size: int = 32, width: int = 32,
+def compare(folder: Path, seconds: float = 180.0, images: Path | None = None, size: int = 32, width: int = 64,
             training: int = 2000, instances: int = 1000, seed: int = 0) -> list[Row]:
     """A space of functions: images from 10, 100 and 1000 pixels, and solutions of two families of equations.
 
@@ -106,18 +109,22 @@ def _image_rows(patches: Patches, folder: Path, seconds: float, *, width: int, s
         yield Row(NAME, "interpolation, no network", f"{k} pixels of {where}", _error(patches, test, found), "MSE", 0.0)
     for kind in ("conv", "set"):
         def make(count: int, kind: str = kind) -> Space:
-            network = Siren(2, 3, width=width, layers=4, omega0=IMAGE_OMEGA0, seed=seed)
+            network = Siren(2, 3, width=width, layers=3, omega0=IMAGE_OMEGA0, seed=seed)
             return Space(patches.problem, network, _encoder(kind, patches), instances=count, seed=seed)
 
-        settings = {"batch": BATCH, "points": PIXELS, "context": (contexts[0], contexts[-1]), "learning_rate": 1e-3,
-                    "seed": seed, "parameter_weight": IMAGE_WEIGHT, "held_out": min(16, len(test))}
+        seen = (contexts[0], contexts[-1])
+        settings = {"batch": BATCH, "points": PIXELS, "context": seen, "learning_rate": 1e-3, "seed": seed,
+                    "parameter_weight": IMAGE_WEIGHT, "held_out": min(16, len(test))}
         space, steps, taken = _trained(make, patches.training, settings, SHARES[kind] * seconds)
+        space.learn_prior(min(PRIOR, patches.training), context=seen, seed=seed)
         space.save(folder / f"images_{kind}.h5")
-        for k in contexts:
-            found = [_picture(patches, space.network(patches.pixels(n, _context(patches, n, k)))) for n in test]
-            pictures[kind, k] = found
-            yield Row(NAME, f"{kind} encoder, SIREN {width}", f"{k} pixels of {where}; {patches.training} to train on, {steps}",
-                      _error(patches, test, found), "MSE", taken, f"{PUBLISHED[k]} ({PUBLISHED_WITH})")
+        passes: dict[str, Callable[[Problem], FeedForward]] = {kind: space.network, f"{kind}, conditioned": space.conditioned}
+        for (name, one_pass), k in product(passes.items(), contexts):
+            found = [_picture(patches, one_pass(patches.problem(n, _context(patches, n, k)))) for n in test]
+            pictures[name, k] = found
+            method = f"{kind} encoder, SIREN {width}" + (", last layer conditioned" if name != kind else "")
+            yield Row(NAME, method, f"{k} pixels of {where}; {patches.training} to train on, {steps}",
+                      _error(patches, test, found), "MSE", taken, f"{PUBLISHED[k]} ({PUBLISHED_WITH})" if name == kind else "")
     yield _optimised_row(patches, space, test, contexts[-1 if len(contexts) < 2 else 1], width=width)
     draw_images(patches, test, pictures, {k: [_context(patches, n, k) for n in test] for k in contexts}, folder / "images.png")
 
@@ -178,7 +185,7 @@ def _solution_rows(members: Members, folder: Path, seconds: float, *, instances:
     known = Known(members, range(instances + 16, instances + 16 + PASSES))
     told = f"{members.title}: median of {PASSES} new members; {instances} to train on, {steps}, residuals alone"
     for count in (*SENSORS, None):
-        found = [known.error(n, space.solution(members.written_out(n), known.sensors(n, count))) for n in known.numbers]
+        found = [known.error(n, space.solution(members.instance(n), known.sensors(n, count))) for n in known.numbers]
         sensors = f"{count} sensors" if count else "400 points"
         yield Row(NAME, "one pass", f"{told}; data at {sensors}", float(np.median(found)), ERROR, taken)
     yield from _refined_rows(members, space, network, known)
@@ -188,24 +195,29 @@ def _solution_rows(members: Members, folder: Path, seconds: float, *, instances:
 def _refined_rows(members: Members, space: Space, network: Siren, known: "Known") -> Iterator[Row]:
     some = known.numbers[:REFINED]
     told = f"{members.title}: geometric mean of {len(some)} new members"
-    starts: dict[str, Callable[[int], FeedForward]] = {"generated": lambda n: space.network(members.instance(n)),
-                                                       "a new SIREN": lambda n: network}
-    solvers: list[tuple[str, Any]] = [(f"{k} Gauss–Newton steps", GaussNewton(iterations=k)) for k in STEPS]
-    if members.written_out(0).is_linear:
-        solvers.insert(0, ("least squares for the last layer", LeastSquares()))
-    for name, start in starts.items():
-        for what, solver in solvers:
+    problems = [members.written_out(n) for n in some]
+    starts: dict[str, list[Network]] = {"generated": [space.network(members.instance(n)) for n in some],
+                                        "a new SIREN": [network for _ in some]}
+
+    def refined(networks: list[Network], solver: Solver) -> list[Solution]:
+        return [solve(p, w, solver, ansatz=members.hard, progress=False) for p, w in zip(problems, networks, strict=True)]
+
+    for name, networks in starts.items():
+        if problems[0].is_linear:
             begun = time.monotonic()
-            found = [known.error(n, solve(members.written_out(n), start(n), solver, ansatz=members.hard, progress=False))
-                     for n in some]
-            yield Row(NAME, f"{what} from {name}", told, _geometric_mean(found), ERROR, (time.monotonic() - begun) / len(some))
-    begun, n = time.monotonic(), some[0]
-    found = [known.error(n, solve(members.written_out(n), progress=False))]
-    yield Row(NAME, "ps.solve, nothing else said", f"{members.title}: one of them", found[0], ERROR, time.monotonic() - begun)
-
-
-def _geometric_mean(values: list[float]) -> float:
-    return float(np.exp(np.mean(np.log(values))))
+            error = known.mean_error(some, refined(networks, LeastSquares()))
+            yield Row(NAME, f"least squares for the last layer from {name}", told, error, ERROR,
+                      (time.monotonic() - begun) / len(some))
+        begun = time.monotonic()
+        for done, k in pairwise((0, *STEPS)):  # each goes on from where the one before it ended
+            found = refined(networks, GaussNewton(iterations=k - done))
+            networks = [s.model.carriers[0].network for s in found]
+            yield Row(NAME, f"{k} Gauss–Newton steps from {name}", told, known.mean_error(some, found), ERROR,
+                      (time.monotonic() - begun) / len(some))
+    begun = time.monotonic()
+    solution = solve(problems[0], progress=False)
+    taken, error = time.monotonic() - begun, known.error(some[0], solution)
+    yield Row(NAME, "ps.solve, nothing else said", f"{members.title}: one of them", error, ERROR, taken)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +240,11 @@ class Known:
             self._values[number] = self.values(number, self.points)
         expected = self._values[number]
         return float(np.linalg.norm(solution(U, self.points.values) - expected) / np.linalg.norm(expected))
+
+    def mean_error(self, numbers: range, solutions: list[Solution]) -> float:
+        """The geometric mean of some members' errors."""
+        errors = [self.error(n, s) for n, s in zip(numbers, solutions, strict=True)]
+        return float(np.exp(np.mean(np.log(errors))))
 
     def sensors(self, number: int, count: int | None) -> PointSet:
         """The data of a member, or those at its first few points."""
