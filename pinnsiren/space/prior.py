@@ -13,6 +13,7 @@ generated field and whose covariance is h(x)ᵀ Σ h(x'). Without equations it i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,10 @@ from pinnsiren.last_layer import LastLayer
 from pinnsiren.model import set_parameters
 from pinnsiren.networks.encoders import Seen
 from pinnsiren.space.context import context
-from pinnsiren.space.family import Family
+from pinnsiren.space.family import POINTS, Columns, Family
 from pinnsiren.space.generator import Generator
 
-STEPS = 30  # of expectation and maximisation: the likelihood of photographs' last layers grows by 1e-3 of it in the last ten
+STEPS = 12  # of expectation and maximisation; with 30 photographs were worse from few pixels (0.105 for 0.093 from ten)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +46,17 @@ class Prior:
     def mean(self, matrix: Tensor, target: Tensor) -> Tensor:
         """E[δ | b], (K,), for A (R, K) and b (R,).
 
-        With Σ = L Lᵀ and A L = U S Vᵀ it is L V S/(S² + σ²) Uᵀ b: the digits of A are not lost to its square.
+        σ² is enlarged by 1 + K/R: where equations are fewer than coefficients the answer leans on Σ, which is itself an
+        estimate, and on noise without correlations, which what no last layer can follow is not. Photographs gain 6 % by it
+        from ten pixels.
+        With Σ = L Lᵀ it is L z for the least squares of A L z = b and σ z = 0: the digits of A are not lost to its square.
         """
+        if len(target) == 0:
+            return target.new_zeros(len(self.covariance))
         root = torch.linalg.cholesky(self.covariance.to(matrix.device))
-        left, sizes, right = torch.linalg.svd(matrix @ root, full_matrices=False)
-        return root @ (right.T @ (sizes / (sizes.square() + self.noise) * (left.T @ target)))
+        noise = self.noise * (1 + len(root) / len(target))
+        stacked = torch.cat([matrix @ root, noise**0.5 * torch.eye(len(root)).to(root)])
+        return root @ torch.linalg.lstsq(stacked, torch.cat([target, target.new_zeros(len(root))])[:, None]).solution[:, 0]
 
     def record(self) -> dict[str, Any]:
         """As plain values."""
@@ -83,9 +90,15 @@ def learned(generator: Generator, family: Family, instances: int, numbers: tuple
         latent = (generator.table[number:number + 1] if generator.table is not None else
                   generator.encoded(Seen.of([context(member.places, member.values, numbers, random)])))
         set_parameters(network, generator.hypernetwork(latent)[0])
-        layer = LastLayer(residual.placed(member.columns), layer.linearisations)
+        layer = LastLayer(residual.placed([_some(c, random) for c in member.columns]), layer.linearisations)
         found.append(Moments.of(*system(layer)))
     return fitted(found, [own.shape[1] for own in layer.coefficients() for _ in own])
+
+
+def _some(columns: Columns, random: torch.Generator) -> Columns:
+    """At most as many points as are sampled where nobody says how many."""
+    rows = torch.randperm(len(next(iter(columns.values()))), generator=random)[:POINTS]
+    return {symbol: values[rows.to(values.device)] for symbol, values in columns.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,12 +125,23 @@ def fitted(found: Sequence[Moments], widths: Sequence[int]) -> Prior:
     length, rows = sum(m.length for m in found), sum(m.rows for m in found)
     eye = torch.eye(len(products[0]), dtype=products.dtype, device=products.device)
     blocks = torch.block_diag(*[eye.new_ones(w, w) for w in widths])
+    coupled = bool((squares * (1 - blocks)).any())
+    ends = [0, len(eye)] if coupled else [0, *accumulate(widths)]
+    places = [slice(a, b) for a, b in pairwise(ends)]
     noise = length / rows
     covariance = noise * rows / float(squares.diagonal(dim1=1, dim2=2).sum()) * len(eye) * eye
     for _ in range(STEPS):
-        spread = torch.linalg.inv(squares / noise + torch.linalg.inv(covariance))
+        spread = _inverse(squares / noise + _inverse(covariance, places), places)
         means = (spread @ products[..., None])[..., 0] / noise
         left = length - 2 * (means * products).sum() + torch.einsum("ik,ikl,il->", means, squares, means)
         noise = float(left + (spread * squares).sum()) / rows
         covariance = blocks * (means.T @ means + spread.sum(0)) / len(found)
     return Prior(covariance, noise)
+
+
+def _inverse(matrix: Tensor, places: Sequence[slice]) -> Tensor:
+    """The inverse (…, K, K) of matrices with nothing but blocks on the diagonal."""
+    found = torch.zeros_like(matrix)
+    for p in places:
+        found[..., p, p] = torch.linalg.inv(matrix[..., p, p])
+    return found
