@@ -70,9 +70,9 @@ class Members(ABC):
     title: str
     observed: tuple[Data, ...]
 
-    def instance(self, number: int) -> Problem:
-        """A member over data at random points."""
-        places = SQUARE.interior.sample(POINTS, seed=number).values
+    def instance(self, number: int, count: int = POINTS) -> Problem:
+        """A member over data at random points, or at the first few of them."""
+        places = SQUARE.interior.sample(POINTS, seed=number).values[:count]
         inside = PointSet((X, Y), places, self.columns(number, places))
         return Problem(self._over_data.on(inside), self.boundary, name=self.name, ansatz=self.hard)
 

@@ -17,10 +17,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
-from pinnsiren.domains import PointSet
 from pinnsiren.errors import SolveError
 from pinnsiren.experiments.experiment import Experiment, Row
-from pinnsiren.experiments.families import SQUARE, Coefficients, Members, Sources, U
+from pinnsiren.experiments.families import POINTS, SQUARE, Coefficients, Members, Sources, U
 from pinnsiren.experiments.space_pictures import draw_images, draw_solutions
 from pinnsiren.networks import Network, Siren
 from pinnsiren.networks.encoders import ConvEncoder, Encoder, SetEncoder
@@ -32,7 +31,6 @@ from pinnsiren.solution import Solution
 from pinnsiren.solve import solve
 from pinnsiren.solvers import GaussNewton, LeastSquares, Solver
 from pinnsiren.space import Family, Space
-from pinnsiren.space.family import observed_set
 from pinnsiren.validation import Chebyshev
 
 Array = NDArray[np.float64]
@@ -51,7 +49,7 @@ WARM_UP = 10  # iterations that tell how long one takes
 LATEST = 1.3  # times the seconds that were meant, after which a training ends all the same
 BATCH, PIXELS, LATENT = 16, 256, 256  # instances for each step, and of an image the pixels; the paper's length of z
 TESTED = 64  # held-out images at most
-PRIOR = 128  # images that teach what last layers lack
+PRIOR = 128  # members that teach what last layers lack
 SEARCH = 50
 IMAGE_OMEGA0 = 7.0  # rad per half-width; with the paper's 30 an hour's training would be needed to learn anything
 IMAGE_WEIGHT = 0.0
@@ -185,16 +183,19 @@ def _solution_rows(members: Members, folder: Path, seconds: float, *, instances:
     def make(count: int) -> Space:
         return Space(family, network, SetEncoder(2, 1, 64, width=64), instances=count, spread=0.05, seed=seed)
 
-    settings = {"batch": BATCH, "points": 100, "context": (SENSORS[0], 400), "learning_rate": 2e-3, "latent_weight": 1e-3,
+    seen = (SENSORS[0], POINTS)
+    settings = {"batch": BATCH, "points": 100, "context": seen, "learning_rate": 2e-3, "latent_weight": 1e-3,
                 "parameter_weight": 0.0, "seed": seed}
     space, steps, taken = _trained(make, instances, settings, seconds)
+    space.learn_prior(min(PRIOR, instances), context=seen, seed=seed)
     space.save(folder / f"{members.name}.h5")
     known = Known(members, range(instances + 16, instances + 16 + PASSES))
     told = f"{members.title}: median of {PASSES} new members; {instances} to train on, {steps}, residuals alone"
-    for count in (*SENSORS, None):
-        found = [known.error(n, space.solution(members.instance(n), known.sensors(n, count))) for n in known.numbers]
-        sensors = f"{count} sensors" if count else "400 points"
-        yield Row(NAME, "one pass", f"{told}; data at {sensors}", float(np.median(found)), ERROR, taken)
+    for count in (*SENSORS, POINTS):
+        problems = {n: members.instance(n, count) for n in known.numbers}
+        for method, held in (("one pass", False), ("one pass, last layer conditioned", True)):
+            found = [known.error(n, space.solution(p, given=p if held else None)) for n, p in problems.items()]
+            yield Row(NAME, method, f"{told}; data at {count} sensors", float(np.median(found)), ERROR, taken)
     yield from _refined_rows(members, space, network, known)
     draw_solutions(members, space, known.numbers[:3], known.values, folder / f"{members.name}.png")
 
@@ -252,11 +253,6 @@ class Known:
         """The geometric mean of some members' errors."""
         errors = [self.error(n, s) for n, s in zip(numbers, solutions, strict=True)]
         return float(np.exp(np.mean(np.log(errors))))
-
-    def sensors(self, number: int, count: int | None) -> PointSet:
-        """The data of a member, or those at its first few points."""
-        whole = observed_set(self.members.instance(number), self.members.observed)
-        return whole if count is None else whole.subset(np.arange(count))
 
 
 EXPERIMENT = Experiment(compare)

@@ -187,15 +187,17 @@ class Space:
         with torch.no_grad():
             return self.generator.network(self.generator.hypernetwork(latent[None].to(self.generator.like))[0])
 
-    def solution(self, problem: Problem, seen_of: PointSet | Problem | Tensor | None = None) -> Solution:
+    def solution(self, problem: Problem, seen_of: PointSet | Problem | Tensor | None = None, *,
+                 given: Problem | None = None) -> Solution:
         """One pass as a solution: to evaluate, to draw, to validate.
 
         Args:
             problem: in the fields of the family; it may say the same as an instance in other words.
             seen_of: see :meth:`network`; by default the problem's own data.
+            given: what the last layer is conditioned on, see :meth:`conditioned`; nothing by default.
         """
-        formulation = formulated(problem, self.ansatz)
-        network = self.network(problem if seen_of is None else seen_of)
+        formulation, told = formulated(problem, self.ansatz), problem if seen_of is None else seen_of
+        network = self.network(told) if given is None else self.conditioned(given, told)
         model = Model({carried_fields(formulation.problem): network})
         status = Status("finished", True, "one pass of a space; ps.solve(problem, network=space.network(…)) refines it.")
         like = self.generator.like

@@ -50,7 +50,8 @@ def test_a_reference_judges_a_pass():
 
     known._values[7] = known.values(7, known.points)
     assert known.error(7, Exactly()) == pytest.approx(0.1)
-    assert len(known.sensors(7, 10)) == 10 and len(known.sensors(7, None)) == 400
+    few, whole = (members.instance(7, *count).constraints[0].region for count in ((10,), ()))
+    assert len(few) == 10 and len(whole) == 400 and np.array_equal(few.values, whole.values[:10])
     residual = Family(members.instance, members.observed)
     assert residual.observed == (members.f,)
 
