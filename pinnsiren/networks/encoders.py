@@ -213,7 +213,7 @@ class SetEncoder(Encoder):
 
     def _angles(self, scaled: Tensor) -> Tensor:
         """πk ξ/2 for k = 0 … frequencies, (frequencies + 1, N, d)."""
-        return (scaled + 1) * (math.pi / 2) * torch.arange(self.frequencies + 1).to(scaled)[:, None, None]
+        return (scaled + 1) * (torch.arange(self.frequencies + 1) * (math.pi / 2)).to(scaled)[:, None, None]
 
     @torch.no_grad()
     def coefficients(self, seen: Seen, scaled: Tensor) -> Tensor:
