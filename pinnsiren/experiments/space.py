@@ -63,7 +63,7 @@ def compare(folder: Path, seconds: float = 180.0, images: Path | None = None, si
 
     Args:
         folder: for the pictures and the trained spaces.
-        seconds: for everything, on two cores.
+        seconds: for everything, on an idle core.
         images: a folder of images; None for squares of the photographs that ship in dependencies.
         size: pixels along each side.
         width: of the SIREN for images; the paper's is 256.
