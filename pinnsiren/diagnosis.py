@@ -205,11 +205,16 @@ def _layers(network: FeedForward, count: int, seed: int) -> tuple[LayerReport, .
         pre, act, slope = (v.flatten()[some].numpy() for v in (z, a, gradients[i]))
         normal, arcsine = stats.norm(pre.mean(), pre.std()), stats.arcsine(-1, 2)
         found.append(LayerReport(
-            spread=float(z.std()), expected_spread=spreads[i], normal=float(stats.kstest(pre, normal.cdf).statistic),
-            arcsine=float(stats.kstest(act, arcsine.cdf).statistic), expected_gradient=sizes[i],
+            spread=float(z.std()), expected_spread=spreads[i], normal=_distance(pre, normal),
+            arcsine=_distance(act, arcsine), expected_gradient=sizes[i],
             gradient=math.sqrt(float(gradients[i].square().mean()) / last), band=tuple(held(along[i]) for along in powers),
             preactivations=pre, activations=act, gradients=slope, spectra=tuple(along[i] for along in powers)))
     return tuple(found)
+
+
+def _distance(values: Array, law: Any) -> float:
+    """Kolmogorov–Smirnov; its probability, which nobody asks for, would take most of the time if it were to be exact."""
+    return float(stats.kstest(values, law.cdf, method="asymp").statistic)
 
 
 def _gradients(network: FeedForward, values: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import sympy
 import torch
@@ -68,7 +69,7 @@ class Model(nn.Module):
     @property
     def reference(self) -> Tensor:
         """A tensor with the model's dtype and device."""
-        return next(p for p in [*self.parameters(), *self.buffers()] if p.is_floating_point())
+        return next(p for p in chain(self.parameters(), self.buffers()) if p.is_floating_point())
 
     def requests(self, expressions: Iterable[sympy.Expr]) -> tuple[Request, ...]:
         """What each carrier must provide for expressions over partials and collapsed sums."""

@@ -165,11 +165,14 @@ class Residual:
 
     def at(self, groups: Sequence[Group], *, seed: int, method: str = "sobol") -> "Residual":
         """The same equations at new points: every rank draws all of them, and keeps its share."""
-        samples = []
-        for i, g in enumerate(groups):
-            points = g.region.sample(g.count, seed=seed + 7919 * i, method=method)
-            samples.append(_share(g, self.model, _columns(points, self.model.reference), self.ranks))
+        columns = self.columns_at(groups, seed=seed, method=method)
+        samples = (_share(g, self.model, c, self.ranks) for g, c in zip(groups, columns, strict=True))
         return replace(self, samples=tuple(samples))
+
+    def columns_at(self, groups: Sequence[Group], *, seed: int, method: str = "sobol") -> list[dict[sympy.Symbol, Tensor]]:
+        """The columns of the points that :meth:`at` draws, all ranks together: nothing is bound to them."""
+        return [_columns(g.region.sample(g.count, seed=seed + 7919 * i, method=method), self.model.reference)
+                for i, g in enumerate(groups)]
 
     def crowded(self, factor: int, seed: int) -> "Residual":
         """The same equations at ``factor`` times as many new points, where points are drawn."""

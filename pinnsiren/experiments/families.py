@@ -70,15 +70,20 @@ class Members(ABC):
     title: str
     observed: tuple[Data, ...]
 
-    def instance(self, number: int) -> Problem:
-        """A member over data at random points."""
-        places = SQUARE.interior.sample(POINTS, seed=number).values
+    def instance(self, number: int, count: int = POINTS) -> Problem:
+        """A member over data at random points, or at the first few of them."""
+        places = SQUARE.interior.sample(POINTS, seed=number).values[:count]
         inside = PointSet((X, Y), places, self.columns(number, places))
-        return Problem(self.equation.on(inside), self.boundary, name=self.name, ansatz=self.hard)
+        return Problem(self._over_data.on(inside), self.boundary, name=self.name, ansatz=self.hard)
 
     def written_out(self, number: int) -> Problem:
         """The same member with the random function as a formula."""
         return Problem(self.formula(number).on(SQUARE.interior), self.boundary, name=self.name)
+
+    @cached_property
+    def _over_data(self) -> Equation:
+        """All members' own: to compare two of them is then to look whether they are one."""
+        return self.equation
 
     @cached_property
     def boundary(self) -> Constraint:

@@ -4,6 +4,7 @@ What is seen of several instances comes as one list: all places (N, d), all valu
 belongs, (N,). Their order means nothing.
 """
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -205,16 +206,21 @@ class SetEncoder(Encoder):
             DataError: an instance of which nothing is seen.
         """
         scaled = self.scaled(seen.places)
-        angles = [(scaled + 1) * (math.pi * k / 2) for k in range(1, self.frequencies + 1)]
-        waves = [f(a) for a in angles for f in (torch.sin, torch.cos)]
+        waves = [f(a) for a in self._angles(scaled)[1:] for f in (torch.sin, torch.cos)]
         pooled = seen.means(self.each(torch.cat([scaled, *waves, seen.values], dim=1)))
         latents: Tensor = self.together(torch.cat([pooled, self.coefficients(seen, scaled)], dim=1))
         return latents
 
+    def _angles(self, scaled: Tensor) -> Tensor:
+        """πk ξ/2 for k = 0 … frequencies, (frequencies + 1, N, d)."""
+        return (scaled + 1) * (torch.arange(self.frequencies + 1) * (math.pi / 2)).to(scaled)[:, None, None]
+
     @torch.no_grad()
     def coefficients(self, seen: Seen, scaled: Tensor) -> Tensor:
         """√K c_k of each instance and channel, (B, K c)."""
-        features = torch.cos((scaled[:, None] + 1) * (math.pi / 2) * self.orders).prod(2)
+        cosines = self._angles(scaled).cos()
+        along = (c[o] for c, o in zip(cosines.unbind(2), self.orders.long().unbind(1), strict=True))
+        features = functools.reduce(torch.mul, along).T
         ridge = torch.diag(RIDGE * (1 + self.orders.square().sum(1)))
         found = []
         for number in range(seen.count):

@@ -83,6 +83,10 @@ class Patches:
     def _fields(self) -> tuple[Field, ...]:
         return tuple(Field(c, *coordinates("x y")) for c in COLOURS)
 
+    @cached_property
+    def _equation(self) -> Equation:
+        return Equation(self._fields, self.data, name="image")
+
     def pixels(self, number: int, rows: ArrayLike | None = None) -> PointSet:
         """The pixels of an image, or some of them, with their colours."""
         chosen = slice(None) if rows is None else np.asarray(rows)
@@ -91,8 +95,7 @@ class Patches:
 
     def problem(self, number: int, rows: ArrayLike | None = None) -> Problem:
         """(r, g, b) = the given colours at the pixels, or at some of them; the mean square over pixels and colours."""
-        return Problem(Equation(self._fields, self.data, name="image").on(self.pixels(number, rows), weight=1 / len(COLOURS)),
-                       name="image")
+        return Problem(self._equation.on(self.pixels(number, rows), weight=1 / len(COLOURS)), name="image")
 
 
 def cut_patches(training: int = 2000, held_out: int = 64, size: int = 32, seed: int = 0) -> Patches:

@@ -27,6 +27,25 @@ Columns = Mapping[sympy.Symbol, Tensor]  # of coordinates, data and normals, eac
 POINTS = 256  # of each instance where regions are sampled and nobody says how many
 
 
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One member of a family, as it is trained on.
+
+    Args:
+        columns: its points and data, for each sample of the residual.
+        places, values: all that could be seen of it, (n, d) and (n, c).
+    """
+
+    columns: Sequence[Columns]
+    places: Tensor
+    values: Tensor
+
+    @property
+    def counts(self) -> list[int]:
+        """How many points each sample has."""
+        return [len(next(iter(c.values()))) for c in self.columns]
+
+
 @dataclass(frozen=True)
 class Family:
     """``Family(instance)``: instance(0), instance(1), … are problems that differ in the data of their point sets alone.
@@ -92,15 +111,17 @@ class Family:
         counts = Task(solved, points=self.points).counts(POINTS)
         return Residual.sampled(solved, Model({self.fields: network}), counts)
 
-    def columns(self, number: int, residual: Residual) -> Sequence[Columns]:
-        """The points and data of an instance, as ``residual.placed`` takes them: one set of columns for each sample.
+    def member(self, number: int, residual: Residual) -> Instance:
+        """An instance at its points, whose columns ``residual.placed`` takes.
 
         Raises:
             ProblemError: it has another structure than the first.
         """
-        regions = {c.name: c.region for c in self.problem(number).constraints}
+        problem = self.problem(number)
+        regions = {c.name: c.region for c in problem.constraints}
         placed = [_placed(s.group, [regions[c.name] for c in s.group.constraints], number) for s in residual.samples]
-        return residual.at(placed, seed=number).columns()
+        places, values = seen(observed_set(problem, self.observed), self.observed, residual.model.reference)
+        return Instance(residual.columns_at(placed, seed=number), places, values)
 
     def _made(self, number: int) -> Problem:
         made = self.instance(number)

@@ -31,7 +31,8 @@ from pinnsiren.solution import History, Solution, Status, environment
 from pinnsiren.solvers.snapshot import plain, tensors
 from pinnsiren.space.family import Family, carried_fields, formulated, observed_set, seen
 from pinnsiren.space.generator import Generator
-from pinnsiren.space.inference import optimised
+from pinnsiren.space.inference import condition, optimised
+from pinnsiren.space.prior import Prior, learned
 from pinnsiren.space.training import Interrupt, Plan, Training, no_history
 from pinnsiren.symbols import Data
 from pinnsiren.version import __version__
@@ -91,6 +92,7 @@ class Space:
         self.family, self.observed, self.ansatz = family, observed, ansatz
         self.generator, self.instances = generator, instances
         self._training: Mapping[str, Any] | None = None
+        self.prior: Prior | None = None
 
     def fit(self, iterations: int, *, batch: int = 16, learning_rate: float = 1e-3, points: int | None = None,
             context: tuple[int, int] | None = None, latent_weight: float = 0.1, parameter_weight: float = 100.0,
@@ -128,6 +130,7 @@ class Space:
                   disable=None if progress is None else not progress) as bar:
             status = self._run(training, limit, bar, checkpoint, checkpoint_every)
         told = training.finish()
+        self.prior = None  # it was that of other parameters
         self._training = told if training.iteration < iterations else None
         if checkpoint is not None:
             self.save(checkpoint)
@@ -184,15 +187,17 @@ class Space:
         with torch.no_grad():
             return self.generator.network(self.generator.hypernetwork(latent[None].to(self.generator.like))[0])
 
-    def solution(self, problem: Problem, seen_of: PointSet | Problem | Tensor | None = None) -> Solution:
+    def solution(self, problem: Problem, seen_of: PointSet | Problem | Tensor | None = None, *,
+                 given: Problem | None = None) -> Solution:
         """One pass as a solution: to evaluate, to draw, to validate.
 
         Args:
             problem: in the fields of the family; it may say the same as an instance in other words.
             seen_of: see :meth:`network`; by default the problem's own data.
+            given: what the last layer is conditioned on, see :meth:`conditioned`; nothing by default.
         """
-        formulation = formulated(problem, self.ansatz)
-        network = self.network(problem if seen_of is None else seen_of)
+        formulation, told = formulated(problem, self.ansatz), problem if seen_of is None else seen_of
+        network = self.network(told) if given is None else self.conditioned(given, told)
         model = Model({carried_fields(formulation.problem): network})
         status = Status("finished", True, "one pass of a space; ps.solve(problem, network=space.network(…)) refines it.")
         like = self.generator.like
@@ -222,6 +227,40 @@ class Space:
             return self.latents(problem)[0]
         return self.generator.like.new_zeros(self.generator.hypernetwork.latent)
 
+    def learn_prior(self, instances: int = 128, *, context: tuple[int, int] | None = None, seed: int = 0) -> None:
+        """Learn, after :meth:`fit`, what the last layers that it gives lack: the prior of :meth:`conditioned`.
+
+        Args:
+            instances: of the training, from the first on; some times as many as the last layer has weights for each output.
+            context: see :meth:`fit`; give the same.
+
+        Raises:
+            SolveError: no family, or fewer instances in the training.
+        """
+        require_sizes("Space.learn_prior", instances=instances)
+        if instances > self.instances:
+            raise SolveError(f"learn_prior was given instances={instances}; the space is trained on {self.instances}.")
+        self.prior = learned(self.generator, self._family(), instances, context, seed)
+
+    def conditioned(self, problem: Problem, seen_of: PointSet | Problem | Tensor | None = None) -> FeedForward:
+        """The network of one pass, its last layer moved to where it is expected given that a problem's equations hold.
+
+        The field is then the mean of a Gaussian process around the generated one, see :mod:`pinnsiren.space.prior`: one small
+        linear solve. Equations that are not linear are linearised around the generated field.
+
+        Args:
+            problem: with the equations of the family, at its points or at others; for images, the pixels that are seen.
+            seen_of: see :meth:`network`; by default the problem's own data.
+
+        Raises:
+            SolveError: no prior has been learned.
+        """
+        if self.prior is None:
+            raise SolveError("this space has no prior for its last layers; call space.learn_prior() after space.fit(…).")
+        network = self.network(problem if seen_of is None else seen_of)
+        condition(network, problem, self.ansatz, self.prior)
+        return network
+
     def save(self, path: Path) -> None:
         """Write the space to a file; with the state of a training that was cut short, to go on from.
 
@@ -237,7 +276,8 @@ class Space:
             "what": "space", "format": FORMAT, "version": __version__, "instances": self.instances,
             "observed": list(self.observed), "ansatz": self.ansatz, "hypernetwork": self.generator.hypernetwork.settings(),
             "network": {"kind": kind, "arguments": arguments, "state": plain(target.state_dict())},
-            "encoder": None if own is None else list(own.spec()), "values": plain(values), "training": training})
+            "encoder": None if own is None else list(own.spec()), "values": plain(values), "training": training,
+            "prior": None if self.prior is None else self.prior.record()})
 
     @classmethod
     def load(cls, path: Path, family: Family | Callable[[int], Problem] | None = None) -> "Space":
@@ -258,6 +298,7 @@ class Space:
             space = cls.__new__(cls)
             space._set(made, tuple(record["observed"]), record["ansatz"], _generator(record), record["instances"])
             space._training = record["training"]
+            space.prior = Prior.of(record["prior"]) if record.get("prior") else None
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             raise StorageError(f"{path} is no space of pinnsiren: {type(error).__name__} {error}.") from error
         if made is not None:

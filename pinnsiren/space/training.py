@@ -24,7 +24,8 @@ from pinnsiren.networks.encoders import Seen
 from pinnsiren.residual import Residual
 from pinnsiren.solution import History
 from pinnsiren.solvers.snapshot import plain, tensors
-from pinnsiren.space.family import Columns, Family, observed_set, seen
+from pinnsiren.space.context import context
+from pinnsiren.space.family import Columns, Family, Instance
 from pinnsiren.space.generator import Evaluation, Generator
 
 WARM = 0.05  # of the iterations, in which the learning rate rises: Adam's first steps are as long as its rate allows
@@ -72,25 +73,6 @@ class Plan:
         warm = max(1.0, WARM * self.iterations)
         down = LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * min(1.0, iteration / self.iterations)))
         return self.learning_rate * min(1.0, (iteration + 1) / warm) * down
-
-
-@dataclass(frozen=True, eq=False)
-class Instance:
-    """One member of the family.
-
-    Args:
-        columns: its points and data, for each sample of the residual.
-        places, values: all that could be seen of it, (n, d) and (n, c).
-    """
-
-    columns: Sequence[Columns]
-    places: Tensor
-    values: Tensor
-
-    @property
-    def counts(self) -> list[int]:
-        """How many points each sample has."""
-        return [len(next(iter(c.values()))) for c in self.columns]
 
 
 @dataclass(eq=False)
@@ -231,9 +213,7 @@ class Training:
     def _instance(self, number: int) -> Instance:
         """An instance, made when it is first needed."""
         if number not in self.instances:
-            points = observed_set(self.family.problem(number), self.family.observed)
-            self.instances[number] = Instance(self.family.columns(number, self.residual),
-                                              *seen(points, self.family.observed, self.generator.like))
+            self.instances[number] = self.family.member(number, self.residual)
         return self.instances[number]
 
     def _standardise(self) -> None:
@@ -288,22 +268,3 @@ class Interrupt:
 
     def _ask(self, number: int, frame: object) -> None:
         self.asked = True
-
-
-def context(places: Tensor, values: Tensor, numbers: tuple[int, int] | None,
-            random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A random part of what could be seen, of a random number of points, evenly drawn on a logarithmic scale.
-
-    Raises:
-        DataError: fewer points than are asked for.
-    """
-    if numbers is None:
-        return places, values
-    low, high = numbers
-    if high > len(places):
-        raise DataError(f"a context of up to {high} points was asked for, and an instance has {len(places)}; give "
-                        f"context=({min(low, len(places))}, {len(places)}) or fewer.")
-    drawn = float(torch.rand((), dtype=torch.float64, generator=random))
-    count = round(low * (high / low) ** drawn)
-    chosen = torch.randperm(len(places), generator=random)[:count].to(places.device)
-    return places[chosen], values[chosen]

@@ -27,10 +27,11 @@ def test_columns_of_an_instance_give_its_own_residual():
     family = Family(member)
     network = ps.Siren(2, 1, 8, 2, omega0=2.0, seed=1, dtype=torch.float64)
     residual = family.residual(network)
-    third = residual.placed(family.columns(3, residual))
+    third = residual.placed(family.member(3, residual).columns)
     with torch.no_grad():
         rows = third()[third.blocks["points"]] * np.sqrt(20)
-        network_of_x = family.residual(network).placed(family.columns(0, residual))()[third.blocks["points"]] * np.sqrt(20)
+        first = family.residual(network).placed(family.member(0, residual).columns)
+        network_of_x = first()[third.blocks["points"]] * np.sqrt(20)
     assert torch.allclose(network_of_x - rows, torch.full((20,), 3.0, dtype=torch.float64), atol=1e-12)
     assert family.observed == (F,)
 

@@ -13,7 +13,8 @@ from pinnsiren.errors import DataError, SolveError, StorageError
 from pinnsiren.model import parameter_vector
 from pinnsiren.networks.encoders import ConvEncoder, SetEncoder
 from pinnsiren.space import Family, Space
-from pinnsiren.space.training import Training, context
+from pinnsiren.space.context import context
+from pinnsiren.space.training import Training
 
 (X,) = ps.coordinates("x")
 U, F = ps.Field("u", X), ps.Data("f")
@@ -81,11 +82,11 @@ def test_a_few_gauss_newton_steps_refine_it(learned):
     written_out = ps.Problem(ps.Equation(-U.diff(X, 2), -known.diff(X, 2)).on(LINE.interior),
                              ps.Equation(U, 0).on(LINE.boundary))
     start = own.network(member(number))
-    steps = ps.GaussNewton(iterations=10)
+    steps = ps.GaussNewton(iterations=5)  # after ten both are at rounding
     found = [error(ps.solve(written_out, network=n, solver=steps, ansatz=False, progress=False), number)
              for n in (start, own.generator.target)]
     assert found[0] < 0.2 * error(own.solution(member(number)), number)
-    assert found[0] < 0.2 * found[1]
+    assert found[0] < 0.01 * found[1]
 
 
 def test_latents_are_found_without_the_encoder(learned):
