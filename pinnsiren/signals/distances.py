@@ -95,8 +95,8 @@ def lattice_distances(cloud: PointCloud, size: int) -> Distances:
     values = found.values.reshape((size,) * d)
     side, inside = _agreed(np.sign(values), np.abs(values) > 2 * APART / size)
     if inside:
-        warnings.warn(f"{cloud.name}: {inside:.0%} of the places that are not cut off from the outside are inside by the normals: "
-                      f"the points leave a hole wider than {2 / size:.2g}. It is closed as the normals beside it have it; give "
+        warnings.warn(f"{cloud.name}: {inside:.0%} of the places that are not cut off from the outside are inside by the "
+                      f"normals: the points leave a hole wider than {2 / size:.2g}. It is closed as the normals beside it have it; give "
                       "points there, or fill it in a mesh editor.", PointCloudWarning, stacklevel=2)
     side = side.ravel()
     turned = np.where(side * found.values < 0, -1.0, 1.0)
