@@ -79,7 +79,7 @@ def show(solution: Solution, folder: Path) -> list[str]:
     there = replace(surface, vertices=surface.vertices * scale + centre)
     there.save(folder / "surface.ply")
     picture(solution, surface).savefig(folder / "surface.png", dpi=150)
-    state = f"open at {surface.open_edges} edges, where it leaves the box or the field jumps" if surface.open_edges else "closed"
+    state = f"open at {surface.open_edges} edges, where it leaves the box" if surface.open_edges else "closed"
     lines = [f"wrote {folder / 'surface.ply'} and surface.png: {len(surface.faces)} triangles, {state}, "
              f"{surface.pieces} {'piece' if surface.pieces == 1 else 'pieces'}; area {there.area:.5g}, volume "
              f"{there.volume:.5g} in the source's unit"]

@@ -96,8 +96,8 @@ def lattice_distances(cloud: PointCloud, size: int) -> Distances:
     side, inside = _agreed(np.sign(values), np.abs(values) > 2 * APART / size)
     if inside:
         warnings.warn(f"{cloud.name}: {inside:.0%} of the places that are not cut off from the outside are inside by the "
-                      f"normals: the points leave a hole wider than {2 / size:.2g}. It is closed as the normals beside it have it; give "
-                      "points there, or fill it in a mesh editor.", PointCloudWarning, stacklevel=2)
+                      f"normals: the points leave a hole wider than {2 / size:.2g}, and where the surface is in it is a guess. "
+                      "Give points there, or fill it in a mesh editor.", PointCloudWarning, stacklevel=2)
     side = side.ravel()
     turned = np.where(side * found.values < 0, -1.0, 1.0)
     return Distances(points, turned * found.values, turned[:, None] * found.slopes)
