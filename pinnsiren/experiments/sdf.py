@@ -53,7 +53,7 @@ LAYERS = 4  # of sines, as in the paper
 BATCH = 4096
 TIMED = 10  # steps, from whose time the number of steps follows
 DRAWN = 100_000  # triangles of a picture, at most
-MISSED = 5e-3  # share of the points beside the surface above which a finer grid is advised; sharp edges alone lose 1e-3
+MISSED = 5e-3  # share of the points beside the surface above which thin parts are said to be lost; sharp edges alone lose 1e-3
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def missed(solution: Solution, surface: Surface) -> str:
     cell = 2 / CELLS
     far = nearest(search_tree(surface.vertices), points_of(solution.problem).values, 1)[0]
     share = float(np.mean(far > cell))
-    advice = ": parts that are thinner than the field resolves; --set size=96 resolves more" if share > MISSED else ""
+    advice = ": parts thinner than the cells of field and mesh are lost" if share > MISSED else ""
     return f"{share:.2%} of the points are further than {cell:.2g} from the surface{advice}"
 
 

@@ -47,7 +47,7 @@ def test_points_that_the_surface_misses_are_told_of(solved: Solution) -> None:
     moved = ps.PointSet(region.coordinates, ring, dict(region.columns), region.normals)
     with_ring = replace(solved, problem=ps.Problem(surface.equation.on(moved), *others))
     line = missed(with_ring, level_surface(lambda p: np.linalg.norm(p, axis=1) - 0.9, [[-1, 1]] * 3, CELLS, slope=1.0))
-    assert line.startswith("5.00% of the points") and "thinner than the field resolves; --set size=96" in line
+    assert line.startswith("5.00% of the points") and "parts thinner than the cells of field and mesh are lost" in line
 
 
 def test_no_mesh_is_written_where_there_is_none(solved: Solution, tmp_path: Path) -> None:
