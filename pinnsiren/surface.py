@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pinnsiren.domains import Mesh
@@ -49,6 +51,14 @@ class Surface:
         """Edges with one triangle: 0 unless the surface leaves the box."""
         edges = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
         return int((np.unique(edges, axis=0, return_counts=True)[1] == 1).sum())
+
+    @property
+    def pieces(self) -> int:
+        """How many parts hang together, each by itself."""
+        used = np.unique(self.faces)
+        edges = self.faces[:, [0, 1, 1, 2]].reshape(-1, 2)
+        links = coo_array((np.ones(len(edges), dtype=bool), tuple(edges.T)), shape=(len(self.vertices),) * 2)
+        return len(np.unique(connected_components(links, directed=False)[1][used]))
 
     @property
     def area(self) -> float:

@@ -1,5 +1,6 @@
 """Level sets as triangles: closed, without cracks between slabs, of second order, and never empty without a reason."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,12 @@ def test_regions_in_the_plane() -> None:
 def test_why_there_is_no_surface(function, options, message) -> None:
     with pytest.raises(DataError, match=message):
         level_surface(function, **{"bounds": BOX, "cells": 16} | options)
+
+
+@pytest.mark.parametrize(("balls", "pieces"), [([0.0], 1), ([-0.5, 0.5], 2), ([-0.3, 0.3], 1)])
+def test_pieces_are_counted(balls: list[float], pieces: int) -> None:
+    s = level_surface(lambda p: np.min([np.linalg.norm(p - [x, 0, 0], axis=1) - 0.4 for x in balls], axis=0), BOX, 24)
+    assert s.pieces == pieces and replace(s, faces=s.faces[:1]).pieces == 1
 
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pinnsiren.problem import Problem
 from pinnsiren.signals.distances import lattice_distances
 from pinnsiren.signals.noise import without_noise
 from pinnsiren.signals.normals import with_estimated_normals
-from pinnsiren.signals.points import PointCloud
+from pinnsiren.signals.points import FEWEST, PointCloud
 from pinnsiren.signals.shapes import Shape
 from pinnsiren.signals.shapes import shape as shape_of
 from pinnsiren.symbols import Data, Field, Normal, Parameter, coordinates, grad, laplacian
@@ -56,10 +56,15 @@ def sdf(shape: str = "torus", loss: Loss = "distance", points: int = 100_000, si
     """
     if loss not in get_args(Loss):
         raise ProblemError(f"loss={loss!r} is not known; choose one of {', '.join(get_args(Loss))}.")
+    if points < FEWEST:
+        raise DataError(f"points={points}; give at least {FEWEST}, a surface cannot be told from fewer.")
     body = shape_of(shape, points, seed)
     cloud = body.sample(points, seed)
     cloud = cloud if noise == 0 else cloud.with_noise(noise, seed)
     cloud = cloud if oriented else cloud.without_normals()
+    if cloud.dimension != 3:
+        raise DataError(f"{shape} holds points (x, y); sdf takes points (x, y, z). For curves see constraints_of in "
+                        "pinnsiren.equations.signed_distance.")
     u = Field("u", *coordinates("x y z"))
     judged = _judged(body, u)
     return Problem(*constraints_of(u, cloud, loss, size), name="sdf", exact=None if judged is None else {u: DISTANCE},
@@ -140,16 +145,25 @@ def frame_of(problem: Problem) -> tuple[np.ndarray, float]:
     """Centre and scale of the cloud that a problem was made for: original = scale · x + centre, also of a loaded one.
 
     Raises:
+        ProblemError: see :func:`points_of`.
+    """
+    surface = points_of(problem)
+    x, columns = surface.values, dict(surface.columns)
+    original = np.stack([columns[d] for d in ORIGINAL[:x.shape[1]]], axis=1)
+    low, high = x.argmin(axis=0)[0], x.argmax(axis=0)[0]
+    scale = float((original[high, 0] - original[low, 0]) / (x[high, 0] - x[low, 0]))
+    return np.asarray((original - scale * x).mean(axis=0)), scale
+
+
+def points_of(problem: Problem) -> PointSet:
+    """The points of the surface that a problem was made for.
+
+    Raises:
         ProblemError: none of its point sets has the columns of the original places.
     """
     for c in problem.constraints:
         if isinstance(c.region, PointSet) and ORIGINAL[0] in c.region.data:
-            x = c.region.values
-            columns = dict(c.region.columns)
-            original = np.stack([columns[d] for d in ORIGINAL[:x.shape[1]]], axis=1)
-            low, high = x.argmin(axis=0)[0], x.argmax(axis=0)[0]
-            scale = float((original[high, 0] - original[low, 0]) / (x[high, 0] - x[low, 0]))
-            return np.asarray((original - scale * x).mean(axis=0)), scale
+            return c.region
     raise ProblemError("the problem has no points with the columns original_x, …; it was not made by sdf or constraints_of.")
 
 

@@ -1,5 +1,6 @@
 """Signed distances from a cloud of oriented points, on a grid around it: data of a linear problem."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +9,14 @@ from scipy import ndimage
 
 from pinnsiren.errors import DataError
 from pinnsiren.sampling import Array, Mask
-from pinnsiren.signals.points import PointCloud
+from pinnsiren.signals.points import PointCloud, PointCloudWarning
 
 NEAR = 8  # points around a place that decide on which side it is
 RIDGE = 1e-3  # of the spread of neighbours: where they lie on one line, normals do not say how the surface bends across it
 MOST_BENT = 0.3  # slope of the bent surface above which it is no longer one sheet over its disc
 TINY = 1e-12
 CHUNK = 100_000  # places at once
+TORN = 0.1  # share of places outside that are inside by the normals: some normals may be wrong, of so many there is a hole
 SMOOTH = 0.95  # cosine between normals of neighbours below which there is an edge between them
 APART = 0.8  # of a grid's spacing: neighbours both further than that from the surface are on one side; ½, and some for errors
 RADIUS = 6  # a disc reaches to its so-many-th neighbour: random points on a plane leave no hole then
@@ -82,6 +84,7 @@ def lattice_distances(cloud: PointCloud, size: int) -> Distances:
 
     Two neighbours on this grid cannot be on different sides where both are further than half a spacing from the surface (0.8 is
     asked for). So all that hang together in this way are on one side: that of the majority; outside where they reach the walls.
+    Where a tenth of the latter are inside by the normals there is a hole in the surface: they keep their sides, with a warning.
     """
     if not isinstance(size, int) or size < 2:
         raise DataError(f"a grid of {size!r} points along each coordinate; give a whole number of at least 2.")
@@ -90,7 +93,12 @@ def lattice_distances(cloud: PointCloud, size: int) -> Distances:
     points = np.stack([g.ravel() for g in np.meshgrid(*[axis] * d, indexing="ij")], axis=1)
     found = nearest_distances(cloud, points)
     values = found.values.reshape((size,) * d)
-    side = _agreed(np.sign(values), np.abs(values) > 2 * APART / size).ravel()
+    side, inside = _agreed(np.sign(values), np.abs(values) > 2 * APART / size)
+    if inside:
+        warnings.warn(f"{cloud.name}: {inside:.0%} of the places that are not cut off from the outside are inside by the "
+                      f"normals: the points leave a hole wider than {2 / size:.2g}, and where the surface is in it is a guess. "
+                      "Give points there, or fill it in a mesh editor.", PointCloudWarning, stacklevel=2)
+    side = side.ravel()
     turned = np.where(side * found.values < 0, -1.0, 1.0)
     return Distances(points, turned * found.values, turned[:, None] * found.slopes)
 
@@ -116,14 +124,18 @@ def _discs(cloud: PointCloud) -> tuple[Array, Array]:
     return np.where(edge, 0.5 * far[:, 1], far[:, -1]), bend
 
 
-def _agreed(side: Array, far: Mask) -> Array:
-    """Sides on a grid, one for each connected piece of the places that are far from the surface."""
+def _agreed(side: Array, far: Mask) -> tuple[Array, float]:
+    """Sides on a grid, one for each connected piece of the places that are far from the surface; and which share of those that
+    hang together with the walls is inside by its own side, where that is so much that the places keep their sides, or 0."""
     found: Any = ndimage.label(far)
     labels, count = np.asarray(found[0]).ravel(), int(found[1])
     votes = np.bincount(labels, side.ravel(), minlength=count + 1)
     walls = np.zeros(side.shape, dtype=bool)
     for i in range(side.ndim):
         walls[(slice(None),) * i + (0,)] = walls[(slice(None),) * i + (-1,)] = True
-    votes[np.unique(labels[walls.ravel()])] = 1.0
-    agreed = np.where(votes < 0, -1.0, 1.0)[labels]
-    return np.asarray(np.where(far, agreed.reshape(side.shape), side))
+    around = np.isin(labels, np.unique(labels[(walls & far).ravel()])).reshape(side.shape) & far
+    inside = float(np.mean(side[around] < 0)) if around.any() else 0.0
+    torn = TORN < inside < 0.5
+    agreed = np.where(votes < 0, -1.0, 1.0)[labels].reshape(side.shape)
+    agreed = np.where(around, side if torn else 1.0, agreed)
+    return np.asarray(np.where(far, agreed, side)), inside if torn else 0.0

@@ -13,6 +13,7 @@ from pinnsiren.sampling import Array
 TEXT = (".xyz", ".txt", ".csv", ".pts", ".asc", ".xyzn")
 COLUMNS = {2: "x y", 3: "x y z", 6: "x y z nx ny nz"}
 SHIPPED = ("airplane", "ant", "nut")  # inside pyvista's wheel
+_EXPECTED = f"expected points as text ({', '.join(TEXT)}), or a mesh or points as PLY, OBJ, STL or OFF"
 _MESH = "pip install 'pinnsiren[mesh]'"
 _VTK = "pip install 'pinnsiren[vtk]'"
 
@@ -42,7 +43,7 @@ def read_file(file: Path, samples: int, seed: int) -> Found:
     if not file.is_file():
         raise DataError(f"there is no file {file}; check its path.")
     if file.stat().st_size == 0:
-        raise DataError(f"{file} is empty.")
+        raise DataError(f"{file} is empty; {_EXPECTED}.")
     return _text(file) if file.suffix.lower() in TEXT else _by_trimesh(file, samples, seed)
 
 
@@ -75,8 +76,7 @@ def load_mesh(file: Path) -> Any:
         found: Any = trimesh.load(file)
         return found.to_geometry() if isinstance(found, trimesh.Scene) else found
     except Exception as error:  # a parser of damaged foreign files may raise anything
-        raise DataError(f"{file} cannot be read ({type(error).__name__}: {error}); expected points as text "
-                        f"({', '.join(TEXT)}), or a mesh or points as PLY, OBJ, STL or OFF.") from error
+        raise DataError(f"{file} cannot be read ({type(error).__name__}: {error}); {_EXPECTED}.") from error
 
 
 def _text(file: Path) -> Found:
@@ -88,7 +88,7 @@ def _text(file: Path) -> Found:
         raise DataError(f"{file} cannot be read as rows of numbers ({error}); expected x y z or x y z nx ny nz in each "
                         "line.") from None
     if not len(table):
-        raise DataError(f"{file} holds no point.")
+        raise DataError(f"{file} holds no point; {_EXPECTED}.")
     if table.shape[1] not in COLUMNS:
         raise DataError(f"{file} has {table.shape[1]} columns; expected {' or '.join(COLUMNS.values())}.")
     return Found(table[:, :3], table[:, 3:] if table.shape[1] == 6 else None)
@@ -107,7 +107,7 @@ def _by_trimesh(file: Path, samples: int, seed: int) -> Found:
     vertices = np.asarray(geometry.vertices, dtype=float)
     faces = np.asarray(getattr(geometry, "faces", ()))
     if not len(vertices):
-        raise DataError(f"{file} holds no point.")
+        raise DataError(f"{file} holds no point; {_EXPECTED}.")
     if not len(faces):
         return Found(vertices, _listed_normals(geometry, len(vertices)))
     if not np.isfinite(vertices).all():

@@ -156,10 +156,15 @@ def test_unoriented_points_of_the_linear_problem_get_normals() -> None:
     np.testing.assert_allclose(dict(judged.columns)[DISTANCE], true)
 
 
-def test_what_is_refused() -> None:
+def test_what_is_refused(tmp_path) -> None:
     with pytest.raises(ProblemError, match="loss='sal' is not known; choose one of distance, paper"):
         sdf(loss="sal")
     with pytest.raises(DataError, match="there is no shape"):
         sdf("nothing.ply")
+    with pytest.raises(DataError, match="points=3; give at least 10"):
+        sdf(points=3)
+    np.savetxt(tmp_path / "circle.xyz", on_sphere(50)[:, :2])
+    with pytest.raises(DataError, match=r"holds points \(x, y\); sdf takes points \(x, y, z\)"):
+        sdf(str(tmp_path / "circle.xyz"))
     with pytest.raises(DataError, match="for points in 2 dimensions"):
         constraints_of(u, point_cloud(on_sphere(50)[:, :2]), "paper")

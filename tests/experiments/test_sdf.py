@@ -1,5 +1,6 @@
 """The signed-distance experiment: a mesh in the source's frame, also of a loaded solution, and no mesh without a surface."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import trimesh
 import pinnsiren as ps
 from pinnsiren.equations.signed_distance import sdf
 from pinnsiren.errors import DataError
+from pinnsiren.experiments import sdf as experiment
 from pinnsiren.experiments import show
-from pinnsiren.experiments.sdf import EXPERIMENT, compare, measured
+from pinnsiren.experiments.sdf import CELLS, EXPERIMENT, compare, measured, missed
 from pinnsiren.signals import shape
 from pinnsiren.solution import Solution
+from pinnsiren.surface import level_surface
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,19 @@ def test_show_writes_a_closed_mesh_where_the_points_are(solved: Solution, tmp_pa
     assert mesh.is_watertight and mesh.volume == pytest.approx(4 / 3 * np.pi * 8, rel=5e-3)
     np.testing.assert_allclose(mesh.bounds, [[8, -2, -2], [12, 2, 2]], atol=0.01)
     assert (tmp_path / "surface.png").stat().st_size > 10_000
-    assert "closed" in lines[0] and len(lines) == 1  # a file of points has no true distance
+    assert "closed, 1 piece;" in lines[0]
+    assert lines[1:] == ["0.00% of the points are further than 0.016 from the surface"]  # of a file of points no more is known
+
+
+def test_points_that_the_surface_misses_are_told_of(solved: Solution) -> None:
+    """A twentieth of the points on a ring around the ball, as of a wing that the field is too smooth for."""
+    surface, *others = solved.problem.constraints
+    region = surface.region
+    ring = np.where(np.arange(len(region.values))[:, None] % 20, region.values, 1.1 * region.values)
+    moved = ps.PointSet(region.coordinates, ring, dict(region.columns), region.normals)
+    with_ring = replace(solved, problem=ps.Problem(surface.equation.on(moved), *others))
+    line = missed(with_ring, level_surface(lambda p: np.linalg.norm(p, axis=1) - 0.9, [[-1, 1]] * 3, CELLS, slope=1.0))
+    assert line.startswith("5.00% of the points") and "parts thinner than the cells of field and mesh are lost" in line
 
 
 def test_no_mesh_is_written_where_there_is_none(solved: Solution, tmp_path: Path) -> None:
@@ -43,7 +58,8 @@ def test_no_mesh_is_written_where_there_is_none(solved: Solution, tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-def test_errors_of_a_solution(solved: Solution) -> None:
+def test_errors_of_a_solution(solved: Solution, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment, "SAMPLES", 30_000)
     ball = shape("sphere")
     m = measured(solved, type(ball)("ball", *_ball(0.9)), cells=48)
     assert m.overlap > 0.99 and m.surface.chamfer < 1e-3 and m.field.far < 5e-3 and m.surface.normal_consistency > 0.999

@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 from pinnsiren.errors import DataError
-from pinnsiren.signals import lattice_distances, nearest_distances, point_cloud, shape
+from pinnsiren.signals import PointCloudWarning, lattice_distances, nearest_distances, point_cloud, shape
 from pinnsiren.signals.shapes import FORMULAS, Shape
 
 PLACES = np.random.default_rng(3).uniform(-1, 1, (3000, 3))
@@ -64,6 +64,17 @@ def test_sides_are_outvoted_where_a_normal_is_wrong() -> None:
     true = np.linalg.norm(found.points, axis=1) - 0.7
     far = np.abs(true) > 0.1
     assert ((found.values < 0) == (true < 0))[far].all()
+
+
+def test_a_hole_does_not_turn_the_inside_out() -> None:
+    """A ball without its cap above z = 0.6: what is inside hangs together with the outside."""
+    whole = shape("sphere").sample(6000)
+    cloud = whole.subset(whole.points[:, 2] < 0.6)
+    with pytest.warns(PointCloudWarning, match=r"1\d% of the places .* leave a hole wider than 0.062"):
+        found = lattice_distances(cloud, 32)
+    radius = np.linalg.norm(found.points, axis=1)
+    sure = (found.points[:, 2] < 0.5) & (np.abs(radius - 0.7) > 0.05)
+    assert ((found.values < 0) == (radius < 0.7))[sure].mean() > 0.995
 
 
 def test_the_distance_of_a_box_is_euclidean() -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pinnsiren as ps
 from pinnsiren.errors import DataError
 from pinnsiren.signals import PointCloudWarning, point_cloud, read_points, with_estimated_normals
 from pinnsiren.signals.point_files import shipped_mesh
+from pinnsiren.signals.points import nearest, search_tree
 
 
 def on_sphere(n: int, seed: int = 0) -> np.ndarray:
@@ -108,6 +110,31 @@ def test_outliers_are_left_out_unless_kept() -> None:
     assert len(point_cloud(points, outliers="keep")) == 1002
 
 
+def opened(node: Any, place: np.ndarray, reach: float, gap: np.ndarray) -> int:
+    """Leaves that a search from a place must open: those whose cell is nearer than the nearest point. As in scipy, a cell is
+    bounded by the cuts between it and the place alone: it begins ``gap`` (3,) from the place."""
+    if node.split_dim < 0:
+        return 1
+    other = gap.copy()
+    beyond = place[node.split_dim] - node.split
+    other[node.split_dim] = abs(beyond)
+    near, far = (node.greater, node.lesser) if beyond > 0 else (node.lesser, node.greater)
+    return opened(near, place, reach, gap) + (opened(far, place, reach, other) if np.linalg.norm(other) < reach else 0)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_flat_clouds_are_searched_in_few_cells(turned: bool) -> None:
+    """Of the 2000 leaves of an oblique plane, scipy's default tree of as large leaves opens 400 from afar."""
+    rng = np.random.default_rng(0)
+    plane = rng.uniform(-1, 1, (64_000, 3)) * [1, 1, 0]
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] if turned else np.eye(3)
+    tree, places = search_tree(plane @ turn), rng.uniform(-1, 1, (40, 3)) @ turn
+    reach, _ = nearest(tree, places, 1)
+    gaps = np.maximum(np.maximum(tree.mins - places, places - tree.maxes), 0)
+    counts = [opened(tree.tree, p, r, g) for p, r, g in zip(places, reach[:, 0], gaps, strict=True)]
+    assert np.mean(counts) < 150
+
+
 def test_even_points_have_no_outliers() -> None:
     for n in (10, 100, 10_000):
         assert len(point_cloud(on_sphere(n))) == n  # warnings are errors
@@ -121,6 +148,17 @@ def test_points_with_zero_normals_are_left_out() -> None:
     assert len(cloud) == 198
     with pytest.raises(DataError, match="200 of 200 normals are zero or not finite; leave the normals out"):
         point_cloud(points, np.zeros_like(points))
+
+
+def test_of_points_at_one_place_the_first_is_kept() -> None:
+    """Corners of a mesh may be listed once for each face: their spacing would be zero."""
+    points, normals = placed()
+    with pytest.warns(PointCloudWarning, match="400 of 600 points lie where others are"):
+        cloud = point_cloud(np.tile(points, (3, 1)), np.concatenate([normals, -normals, normals]))
+    once = point_cloud(points, normals)
+    assert np.array_equal(cloud.points, once.points) and np.array_equal(cloud.normals, once.normals) and cloud.spacing > 0
+    with pytest.warns(PointCloudWarning), pytest.raises(DataError, match="5 points; expected at least 10"):
+        point_cloud(np.tile(points[:5], (4, 1)))
 
 
 @pytest.mark.parametrize("body", ["sphere", "torus"])
@@ -156,8 +194,10 @@ def test_points_that_are_no_surface(points, message) -> None:
 
 @pytest.mark.parametrize(("name", "content", "message"), [
     ("missing.ply", None, "there is no file"),
-    ("empty.xyz", "", "is empty"),
-    ("blank.xyz", "# nothing\n\n", "holds no point"),
+    ("empty.xyz", "", "is empty; expected points as text"),
+    ("blank.xyz", "# nothing\n\n", "holds no point; expected points as text"),
+    ("faces.obj", "f 1 2 3\n", "holds no point; expected points as text"),
+    ("beyond.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "cannot be read"),
     ("text.xyz", "1 2 3\n4 five 6\n", "cannot be read as rows of numbers"),
     ("four.xyz", "1 2 3 4\n" * 20, "has 4 columns; expected x y or x y z or x y z nx ny nz"),
     ("broken.ply", "hello", "cannot be read .*expected points as text"),
