@@ -15,7 +15,7 @@ from sympy.core.function import AppliedUndef
 from pinnsiren.errors import EquationError
 from pinnsiren.symbols import Field
 
-REMEMBERED = 256  # expressions whose answers are kept: the same equations are compiled for every network that is tried
+REMEMBERED = 2048  # expressions whose answers are kept: the same equations are compiled for every network that is tried
 PROBE_DIGITS = 30  # of a slope at one place: half of them are far above rounding
 
 

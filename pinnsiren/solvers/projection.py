@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import sympy
 import torch
 from torch import Tensor
 
@@ -32,8 +31,7 @@ STRONGER, WEAKER = 10.0, 0.2  # its change after a step that fails or succeeds
 FALL = 0.5  # of the larger weights, from one step to the next
 LEAST = 1e-10  # of the damping
 LEAST_GAIN = 1e-3  # of the loss
-AROUND_WAVES = 1.25  # bands of states over that of free waves: what the medium bends varies a little faster
-SLOWEST = 6.0  # radians per half-width, of a state
+SLOWEST = 6.0  # radians per half-width, of waves
 
 
 @dataclass(frozen=True)
@@ -112,11 +110,12 @@ class VariableProjection(Solver):
                            dtype=task.dtype or torch.float64)
 
         networks: dict[tuple[Field, ...], Network] = {}
+        detail = self.medium_band * max(SLOWEST, *waves)
         for i, band in enumerate(sorted(set(waves))):
             fields = tuple(f for group, b in zip(found.states, waves, strict=True) if b == band for f in group)
             width = self.at_rest + int(self.per_wave * band**2)
-            networks[fields] = sines(fields, width, max(SLOWEST, AROUND_WAVES * band), i + 1)
-        networks[found.media] = sines(found.media, self.features, self.medium_band * max(SLOWEST, *waves), 0)
+            networks[fields] = sines(fields, width, band + detail, i + 1)  # the band of a product, which m u is
+        networks[found.media] = sines(found.media, self.features, detail, 0)
         return Model(networks)
 
 
@@ -157,11 +156,10 @@ def _waves(problem: Problem, found: States) -> list[float]:
     """κ of each state, radians per half-width of the box, in a medium whose own fields are 0: where fields are compared, for a
     layer bends the coefficients."""
     halves = {c: (b - a) / 2 for c, (a, b) in problem.bounds.items()}
-    at_rest = problem.substitute(dict.fromkeys(found.media, sympy.S.Zero))
     bands = []
     for group in found.states:
-        own = [c for c in at_rest.constraints if c.region.dimension == len(c.region.coordinates)
+        own = [c for c in problem.constraints if c.region.dimension == len(c.region.coordinates)
                and set(group) & {f for r in c.residuals for f in fields_of(r)}]
-        scales = [wave_scales(replace(c, region=problem.compared or c.region)) for c in own]
+        scales = [wave_scales(replace(c, region=problem.compared or c.region), frozenset(found.media)) for c in own]
         bands.append(round(max((w * halves[x] for s in scales for x, w in s.items()), default=0.0), 3))
     return bands
