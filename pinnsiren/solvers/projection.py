@@ -41,7 +41,8 @@ class VariableProjection(Solver):
     Args:
         features: of the medium.
         medium_band: of these, radians per half-width of the box, over that of the fastest waves, or 6 where there are none.
-        at_rest, per_wave: features of a state whose waves have κ radians per half-width: at_rest + per_wave κ².
+        at_rest, per_wave: features of a state whose waves have κ radians per half-width: at_rest + per_wave κ². Their band is
+            that of the medium more than κ: a state has the edges of its medium, whatever its waves.
         points: inside, for each feature of the widest state.
         steps: at most so many with each band of waves but the last, and with all of them.
         damped: factor by which constraints on the medium alone count more where a band begins.
@@ -50,12 +51,12 @@ class VariableProjection(Solver):
         SolveError: when solving, a problem of another kind, or with a network of the user's.
     """
 
-    features: int = 300
-    medium_band: float = 1.0
-    at_rest: int = 150
-    per_wave: float = 2.0
+    features: int = 400
+    medium_band: float = 1.25
+    at_rest: int = 600
+    per_wave: float = 1.5
     points: float = 1.6
-    steps: tuple[int, int] = (6, 12)
+    steps: tuple[int, int] = (5, 6)
     damped: float = 10.0
 
     def iterate(self, task: Task) -> Iterator[Step]:
@@ -114,7 +115,7 @@ class VariableProjection(Solver):
         for i, band in enumerate(sorted(set(waves))):
             fields = tuple(f for group, b in zip(found.states, waves, strict=True) if b == band for f in group)
             width = self.at_rest + int(self.per_wave * band**2)
-            networks[fields] = sines(fields, width, band + detail, i + 1)  # the band of a product, which m u is
+            networks[fields] = sines(fields, width, band + detail, i + 1)  # the band of the product m u
         networks[found.media] = sines(found.media, self.features, detail, 0)
         return Model(networks)
 
