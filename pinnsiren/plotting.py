@@ -53,7 +53,7 @@ def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mappin
         raise DataError("plot_fields was given no field; give at least one, {'u': function}.")
     shown = dict(list(fields.items())[:MOST_FIELDS])
     if len(shown) < len(fields):
-        left_out = f"{len(shown)} of {len(fields)} fields, the others are left out"
+        left_out = f"{len(shown)} of {len(fields)} pictures, the others are left out"
         title = f"{title}: {left_out}" if title else left_out
     columns = min(len(shown), 3) if len(domain.coordinates) < 3 else 1  # three slices fill a row
     rows = -(-len(shown) // columns)

@@ -96,7 +96,7 @@ def test_of_many_fields_and_curves_some_are_shown_and_the_rest_is_counted() -> N
     fields = {f"u{k}": lambda p: p[:, 0] for k in range(12)}
     curves = {"loss": [1.0, 0.5]} | {f"c{k}": [1.0, 0.1 * (k + 1)] for k in range(20)}
     figure = plot_fields(fields, Interval(x, 0, 1), history=curves, title="waves")
-    assert figure.get_suptitle() == "waves: 9 of 12 fields, the others are left out"
+    assert figure.get_suptitle() == "waves: 9 of 12 pictures, the others are left out"
     *shown, history = figure.axes
     assert [ax.get_title() for ax in shown] == [f"u{k}" for k in range(9)]
     assert len(history.lines) == 21
