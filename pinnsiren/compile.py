@@ -195,7 +195,8 @@ def compile_expressions(expressions: Sequence[Any]) -> Program:
 
 @lru_cache(REMEMBERED)
 def _compiled(expressions: tuple[sympy.Expr, ...]) -> Program:
-    prepared = [_real(e) for e in expressions]
+    folded: dict[Any, Any] = {}  # expressions of one problem share most of what they hold
+    prepared = [_real(e, folded) for e in expressions]
     _require_known_places(prepared)
     # a sum is opaque here: what its terms share holds its index, which means nothing outside of it
     sums = {s: sympy.Dummy() for e in prepared for s in e.atoms(sympy.Sum)}
@@ -213,20 +214,29 @@ def _require_known_places(expressions: Sequence[Any]) -> None:
                                 "parameters only. Write a function of a field with elementary functions.")
 
 
-def _real(expression: Any) -> Any:
-    """Parameters replaced by their values, and the largest subexpressions without symbols by numbers."""
-    return _folded(expression.xreplace({p: p.value for p in expression.atoms(Parameter)}))
+def _real(expression: Any, folded: dict[Any, Any]) -> Any:
+    """Parameters replaced by their values, and the largest subexpressions without symbols by numbers.
+
+    ``folded`` keeps what was done.
+    """
+    return _folded(expression.xreplace({p: p.value for p in expression.atoms(Parameter)}), folded)
 
 
-def _folded(node: Any) -> Any:
+def _folded(node: Any, folded: dict[Any, Any]) -> Any:
+    if node not in folded:
+        folded[node] = _newly_folded(node, folded)
+    return folded[node]
+
+
+def _newly_folded(node: Any, folded: dict[Any, Any]) -> Any:
     # shared constants would otherwise become symbols of the common subexpressions, and reach torch as plain numbers
     if not node.args or isinstance(node, sympy.logic.boolalg.Boolean):
         return node
     if isinstance(node, sympy.Piecewise):
-        return sympy.Piecewise(*((_folded(value), condition) for value, condition in node.args))
+        return sympy.Piecewise(*((_folded(value, folded), condition) for value, condition in node.args))
     if not node.free_symbols:
         return node if node.is_Rational else sympy.Float(_constant(node), 17)
-    arguments = [_folded(a) for a in node.args]
+    arguments = [_folded(a, folded) for a in node.args]
     return node if all(a is b for a, b in zip(arguments, node.args, strict=True)) else node.func(*arguments)
 
 

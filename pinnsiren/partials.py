@@ -15,7 +15,7 @@ from sympy.core.function import AppliedUndef
 from pinnsiren.errors import EquationError
 from pinnsiren.symbols import Field
 
-REMEMBERED = 256  # expressions whose answers are kept: the same equations are compiled for every network that is tried
+REMEMBERED = 2048  # expressions whose answers are kept: the same equations are compiled for every network that is tried
 PROBE_DIGITS = 30  # of a slope at one place: half of them are far above rounding
 
 
@@ -142,16 +142,17 @@ def is_linear(expression: sympy.Expr) -> bool:
 def changes_with(expression: sympy.Expr, symbol: sympy.Symbol) -> bool:
     """Whether an expression depends on a symbol that it holds: x − x (sin² y + cos² y) does not depend on x.
 
-    A slope that is not zero at some place answers that at once; only a slope that is zero there is simplified, which
-    takes minutes for long expressions.
+    A slope that is not zero at some place answers that at once; only a slope that is zero at two places, one of them near the
+    origin, is simplified, which takes minutes for long expressions.
     """
     change = slope(expression, symbol)
     if change == 0:
         return False
-    place = {s: sympy.Rational(13 + 7 * i, 29 + 5 * i) for i, s in enumerate(sorted(change.free_symbols, key=str))}
-    size = abs(sympy.N(change.xreplace(place), PROBE_DIGITS))
-    if size.is_number and size.is_finite and size > sympy.Float(10) ** (-PROBE_DIGITS // 2):
-        return True
+    for scale in (1, sympy.Rational(1, 7)):
+        place = {s: scale * sympy.Rational(13 + 7 * i, 29 + 5 * i) for i, s in enumerate(sorted(change.free_symbols, key=str))}
+        size = abs(sympy.N(change.xreplace(place), PROBE_DIGITS))
+        if size.is_number and size.is_finite and size > sympy.Float(10) ** (-PROBE_DIGITS // 2):
+            return True
     return bool(sympy.simplify(change) != 0)
 
 

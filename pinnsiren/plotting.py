@@ -29,12 +29,14 @@ _ANGLES = (matplotlib.colormaps["twilight"].with_extremes(bad=OUTSIDE), Normaliz
 STRETCHED = 3.0  # a domain with sides in a larger ratio is stretched to fill its picture
 SIDE = 3.4  # inches, of one picture
 FEW = 40  # points of a curve that are marked one by one
+MOST_FIELDS = 9  # in one figure
+MOST_CURVES = 12  # with a name and a colour, in one history: a longer legend is taller than the picture
 
 
 def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mapping[str, ArrayLike] | None = None,
                 resolution: int = 300, title: str | None = None, signed: bool = True,
                 angles: Collection[str] = ()) -> Figure:
-    """Fields side by side, and below them the history of the solve.
+    """Fields side by side, and below them the history of the solve. Of more than nine the first nine are shown.
 
     Args:
         fields: title -> function of points (n, d), asked only for points in the domain.
@@ -49,8 +51,12 @@ def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mappin
     """
     if not fields:
         raise DataError("plot_fields was given no field; give at least one, {'u': function}.")
-    columns = min(len(fields), 3) if len(domain.coordinates) < 3 else 1  # three slices fill a row
-    rows = -(-len(fields) // columns)
+    shown = dict(list(fields.items())[:MOST_FIELDS])
+    if len(shown) < len(fields):
+        left_out = f"{len(shown)} of {len(fields)} pictures, the others are left out"
+        title = f"{title}: {left_out}" if title else left_out
+    columns = min(len(shown), 3) if len(domain.coordinates) < 3 else 1  # three slices fill a row
+    rows = -(-len(shown) // columns)
     width = max(1.8, 1.25 * columns, 3.2 * (len(domain.coordinates) > 2))
     heights = [float(rows), *[0.8] * (history is not None)]
     figure = Figure(figsize=(SIDE * width, SIDE * sum(heights)), layout="constrained")
@@ -58,7 +64,7 @@ def plot_fields(fields: Mapping[str, Values], domain: Domain, *, history: Mappin
         figure.suptitle(title, fontsize="large")
     bands = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
     areas = bands[0, 0].subfigures(rows, columns, squeeze=False).ravel()
-    for area, (name, values) in zip(areas, fields.items(), strict=False):
+    for area, (name, values) in zip(areas, shown.items(), strict=False):
         draw_field(area, values, domain, title=name, resolution=resolution, signed=signed, angle=name in angles)
     if history is not None:
         draw_history(bands[1, 0].subplots(), history)
@@ -98,6 +104,8 @@ def draw_field(area: Figure | SubFigure, values: Values, domain: Domain, *, titl
 def draw_history(ax: Axes, history: Mapping[str, ArrayLike], *, iterations: ArrayLike | None = None) -> None:
     """Curves on a logarithmic scale against the iteration; the first, thick and black, is the loss.
 
+    Of more than twelve those that end highest have names and colours, the others are grey.
+
     Args:
         history: name -> values (k,), one an iteration; all of the same length. Values ≤ 0 leave gaps.
         iterations: (k,) where they were taken; by default 1, 2, …, k.
@@ -112,10 +120,14 @@ def draw_history(ax: Axes, history: Mapping[str, ArrayLike], *, iterations: Arra
                         "expected one or more, all of the same length.")
     length = next(iter(lengths.values()))
     at = np.arange(1, length + 1) if iterations is None else np.asarray(iterations)
-    for k, (name, curve) in enumerate(curves.items()):
-        line, = ax.plot(at, np.where(curve > 0, curve, np.nan), label=name, linewidth=1.8 if k == 0 else 1.0,
-                        marker="o" if length <= FEW else "", markersize=3.0, zorder=3 if k == 0 else 2)
-        line.set_color("black" if k == 0 else f"C{k - 1}")
+    named = _named(curves)
+    colours = dict(zip(named, ["black", *(f"C{k}" for k in range(len(named)))], strict=False))
+    lesser = f"{len(curves) - len(named)} others"
+    for k, (name, curve) in enumerate(sorted(curves.items(), key=lambda item: item[0] not in named)):
+        label = name if name in named else lesser if k == len(named) else None
+        ax.plot(at, np.where(curve > 0, curve, np.nan), label=label, linewidth=1.8 if k == 0 else 1.0,
+                marker="o" if length <= FEW else "", markersize=3.0, zorder=3 if k == 0 else 2 if name in named else 1,
+                color=colours.get(name, OUTSIDE))
     ax.set_yscale("log")
     ax.set_xlim(at[0] - 0.5, at[-1] + 0.5)
     ax.set_xlabel("iteration")
@@ -125,6 +137,13 @@ def draw_history(ax: Axes, history: Mapping[str, ArrayLike], *, iterations: Arra
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _named(curves: Mapping[str, Array]) -> list[str]:
+    """The names of the first curve and of those that end highest, in their order."""
+    first, *others = curves
+    highest = sorted(others, key=lambda name: -np.nan_to_num(curves[name][-1]))[:MOST_CURVES - 1]
+    return [first, *(name for name in others if name in highest)]
 
 
 def _draw_line(ax: Axes, values: Values, domain: Domain, title: str, resolution: int) -> None:

@@ -92,6 +92,18 @@ def test_lengths_are_drawn_to_scale_and_times_are_not(domain: Box, aspect: float
     assert figure.axes[0].get_aspect() == aspect
 
 
+def test_of_many_fields_and_curves_some_are_shown_and_the_rest_is_counted() -> None:
+    fields = {f"u{k}": lambda p: p[:, 0] for k in range(12)}
+    curves = {"loss": [1.0, 0.5]} | {f"c{k}": [1.0, 0.1 * (k + 1)] for k in range(20)}
+    figure = plot_fields(fields, Interval(x, 0, 1), history=curves, title="waves")
+    assert figure.get_suptitle() == "waves: 9 of 12 pictures, the others are left out"
+    *shown, history = figure.axes
+    assert [ax.get_title() for ax in shown] == [f"u{k}" for k in range(9)]
+    assert len(history.lines) == 21
+    named = [text.get_text() for text in history.get_legend().get_texts()]
+    assert named == ["loss", *(f"c{k}" for k in range(9, 20)), "9 others"]
+
+
 def test_wrong_values_are_refused() -> None:
     with pytest.raises(DataError, match=r"values of shape \(\d+, 1\) for \d+ points"):
         plot_fields({"u": lambda p: p[:, :1]}, Box({x: (0, 1), y: (0, 1)}))

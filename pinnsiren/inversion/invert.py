@@ -4,7 +4,7 @@
 
 First the lowest frequency alone, then each higher one with those below it: waves that are off by more than half a period pull
 the wrong way. In every stage α falls from where the misfit hardly counts until Φ is what the noise leaves of it (the
-discrepancy principle); in the last one it is turned so that it stays there, and p goes to its end.
+discrepancy principle); in the last one p goes to its end as soon as that is reached, and α is turned so that it stays there.
 Reference: Bunks et al., Geophysics 60 (1995), on frequencies; Morozov, Soviet Math. Dokl. 7 (1966), on α.
 """
 
@@ -246,11 +246,11 @@ def _stage(misfit: Misfit, velocity: Velocity, unknown: Unknown, theta: Array, *
         yield stage
         if not last and (stage.fit < EARLY or (stage.gain < LEAST_GAIN and not stage.taken)):
             return
-        if stage.fit > NEAR[1]:
+        if last and stage.fit <= NEAR[1] and stage.now.variation != how.sharpened:
+            stage.sharpen(how.sharpened)
+        elif stage.fit > NEAR[1]:
             stage.weigh(FALL if stage.fit > EARLY or not last else SLOWER)
         elif stage.fit < NEAR[0]:
             stage.weigh(RISE)
-        elif stage.now.variation != how.sharpened:
-            stage.sharpen(how.sharpened)
         elif stage.gain < LEAST_GAIN:
             return

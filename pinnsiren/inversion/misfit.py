@@ -8,7 +8,7 @@ Reference: Plessix, Geophys. J. Int. 167 (2006), the adjoint-state method; Pratt
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -19,8 +19,27 @@ from pinnsiren.surveys.waves import Array, Complex, WaveGrid, Waves
 
 
 @dataclass(frozen=True, eq=False)
+class Solved:
+    """One frequency's waves in some medium.
+
+    Attributes:
+        residual: (S, R), over the deviation.
+        deviation: of the data's errors.
+        fields: (N, S).
+        waves: the equation, with its factors.
+    """
+
+    residual: Complex
+    deviation: float
+    fields: Complex
+    waves: Waves
+
+
+@dataclass(frozen=True, eq=False)
 class Misfit:
     """Φ of squared slowness m at the nodes of a grid, in units of the noise.
+
+    The waves of the last medium are kept: an inversion asks for the value where a step leads, then for the derivatives there.
 
     Args:
         survey: the data.
@@ -31,6 +50,7 @@ class Misfit:
     survey: Survey
     grid: WaveGrid
     frequencies: int | None = None
+    _last: list[tuple[Array, tuple[Solved, ...]]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def count(self) -> int:
@@ -39,16 +59,15 @@ class Misfit:
 
     def value(self, squared_slowness: Array) -> float:
         """Φ; with the true medium it is expected to be half the number of complex data."""
-        return 0.5 * sum(float(np.sum(np.abs(r) ** 2)) for r, *_ in self._states(squared_slowness))
+        return 0.5 * sum(float(np.sum(np.abs(s.residual) ** 2)) for s in self.solved(squared_slowness))
 
     def gradient(self, squared_slowness: Array) -> tuple[float, Array]:
         """Φ and ∂Φ/∂m at the nodes, (N,): for each frequency one factorisation, and as many solves again as sources."""
-        value, slope = 0.0, np.zeros(len(squared_slowness))
-        for residual, deviation, fields, waves in self._states(squared_slowness):
-            adjoint = waves.solve(self._receivers.T @ residual.conj().T / deviation)
-            value += 0.5 * float(np.sum(np.abs(residual) ** 2))
-            slope -= np.real(waves.slope * np.sum(fields * adjoint, axis=1))
-        return value, slope
+        slope = np.zeros(len(squared_slowness))
+        for s in self.solved(squared_slowness):
+            adjoint = s.waves.solve(self._receivers.T @ s.residual.conj().T / s.deviation)
+            slope -= np.real(s.waves.slope * np.sum(s.fields * adjoint, axis=1))
+        return self.value(squared_slowness), slope
 
     def jacobian(self, squared_slowness: Array, columns: sparse.csr_matrix) -> tuple[Array, Array]:
         """The residual (count,) with Φ = ½‖r‖², and its derivatives (count, M) with respect to q where δm = columns · δq.
@@ -57,13 +76,20 @@ class Misfit:
             columns: (N, M).
         """
         residuals, rows, spread = [], [], sparse.csr_matrix(columns.T)
-        for residual, deviation, fields, waves in self._states(squared_slowness):
-            green = waves.solve(self._receivers.T.toarray()) * (-waves.slope / deviation)[:, None]
-            for s in range(fields.shape[1]):
-                row = (spread @ (green * fields[:, s, None])).T
+        for solved in self.solved(squared_slowness):
+            waves = solved.waves
+            green = waves.solve(self._receivers.T.toarray()) * (-waves.slope / solved.deviation)[:, None]
+            for residual, u in zip(solved.residual, solved.fields.T, strict=True):
+                row = (spread @ (green * u[:, None])).T
                 rows += [row.real, row.imag]
-                residuals += [residual[s].real, residual[s].imag]
+                residuals += [residual.real, residual.imag]
         return np.concatenate(residuals), np.concatenate(rows)
+
+    def solved(self, squared_slowness: Array) -> tuple[Solved, ...]:
+        """The waves of each frequency in a medium m (N,)."""
+        if not (self._last and np.array_equal(self._last[0][0], squared_slowness)):
+            self._last[:] = [(squared_slowness.copy(), tuple(self._solved(squared_slowness)))]
+        return self._last[0][1]
 
     @cached_property
     def _receivers(self) -> sparse.csr_matrix:
@@ -73,12 +99,11 @@ class Misfit:
     def _sources(self) -> Array:
         return self.grid.sources(self.survey.acquisition.sources)
 
-    def _states(self, squared_slowness: Array) -> Iterator[tuple[Complex, float, Complex, Waves]]:
-        """For each frequency the residual (S, R) over its deviation, the deviation, the fields (N, S), and the equation."""
+    def _solved(self, squared_slowness: Array) -> Iterator[Solved]:
         acquisition = self.survey.acquisition
         kept = slice(0, self.frequencies)
         for w, data, deviation in zip(acquisition.frequencies[kept], self.survey.data[kept], self.survey.deviations[kept],
                                       strict=True):
             waves = self.grid.waves(float(w), squared_slowness)
             fields = waves.solve(acquisition.driven(float(w)) * self._sources)
-            yield ((self._receivers @ fields).T - data) / deviation, float(deviation), fields, waves
+            yield Solved(((self._receivers @ fields).T - data) / deviation, float(deviation), fields, waves)

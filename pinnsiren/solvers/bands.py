@@ -19,7 +19,7 @@ from pinnsiren.partials import REMEMBERED, Partial, linearise, partials, skeleto
 from pinnsiren.problem import Problem
 from pinnsiren.sampling import Points
 from pinnsiren.signals.bands import band as signal_band
-from pinnsiren.symbols import Data, Normal, Time
+from pinnsiren.symbols import Data, Field, Normal, Time
 
 Scales = dict[sympy.Symbol, float]
 
@@ -164,18 +164,24 @@ def _at_zero(residual: sympy.Expr) -> sympy.Expr:
 
 
 @lru_cache(REMEMBERED)
-def wave_scales(constraint: Constraint) -> Scales:
-    """√(c/a) along each coordinate, per unit of it, where a constraint holds a ∂_i² u + c u with ac > 0."""
+def wave_scales(constraint: Constraint, resting: frozenset[Field] = frozenset()) -> Scales:
+    """√(c/a) along each coordinate, per unit of it, where a constraint holds a ∂_i² u + c u with ac > 0.
+
+    Args:
+        resting: fields that are taken as 0 in the coefficients of the others.
+    """
     points, found = constraint.region.sample(FEWER, seed=0), Scales()
     for residual in constraint.residuals:
-        for symbol, frequency in _of_waves(residual, points).items():
+        for symbol, frequency in _of_waves(residual, points, resting).items():
             if np.isfinite(frequency) and frequency > 0:
                 found[symbol] = max(found.get(symbol, 0.0), frequency)
     return found
 
 
-def _of_waves(residual: sympy.Expr, points: Points) -> Scales:
-    coefficients = {p: a for p, a in linearise(residual).items() if not a.has(Partial, Normal, Data)}
+def _of_waves(residual: sympy.Expr, points: Points, resting: frozenset[Field]) -> Scales:
+    zero = {p: sympy.S.Zero for p in partials([residual]) if p.field in resting}
+    slopes = {p: a.xreplace(zero) for p, a in linearise(residual).items() if p not in zero}
+    coefficients = {p: a for p, a in slopes.items() if not a.has(Partial, Normal, Data)}
     columns = dict(zip(points.coordinates, points.values.T, strict=True))
     found: Scales = {}
     for value in (p for p in coefficients if p.order == 0):

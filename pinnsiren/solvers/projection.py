@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import sympy
 import torch
 from torch import Tensor
 
@@ -32,8 +31,7 @@ STRONGER, WEAKER = 10.0, 0.2  # its change after a step that fails or succeeds
 FALL = 0.5  # of the larger weights, from one step to the next
 LEAST = 1e-10  # of the damping
 LEAST_GAIN = 1e-3  # of the loss
-AROUND_WAVES = 1.25  # bands of states over that of free waves: what the medium bends varies a little faster
-SLOWEST = 6.0  # radians per half-width, of a state
+SLOWEST = 6.0  # radians per half-width, of waves
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,8 @@ class VariableProjection(Solver):
     Args:
         features: of the medium.
         medium_band: of these, radians per half-width of the box, over that of the fastest waves, or 6 where there are none.
-        at_rest, per_wave: features of a state whose waves have κ radians per half-width: at_rest + per_wave κ².
+        at_rest, per_wave: features of a state whose waves have κ radians per half-width: at_rest + per_wave κ². Their band is
+            that of the medium more than κ: a state has the edges of its medium, whatever its waves.
         points: inside, for each feature of the widest state.
         steps: at most so many with each band of waves but the last, and with all of them.
         damped: factor by which constraints on the medium alone count more where a band begins.
@@ -52,12 +51,12 @@ class VariableProjection(Solver):
         SolveError: when solving, a problem of another kind, or with a network of the user's.
     """
 
-    features: int = 300
-    medium_band: float = 1.0
-    at_rest: int = 150
-    per_wave: float = 2.0
+    features: int = 400
+    medium_band: float = 1.25
+    at_rest: int = 600
+    per_wave: float = 1.5
     points: float = 1.6
-    steps: tuple[int, int] = (6, 12)
+    steps: tuple[int, int] = (5, 6)
     damped: float = 10.0
 
     def iterate(self, task: Task) -> Iterator[Step]:
@@ -112,11 +111,12 @@ class VariableProjection(Solver):
                            dtype=task.dtype or torch.float64)
 
         networks: dict[tuple[Field, ...], Network] = {}
+        detail = self.medium_band * max(SLOWEST, *waves)
         for i, band in enumerate(sorted(set(waves))):
             fields = tuple(f for group, b in zip(found.states, waves, strict=True) if b == band for f in group)
             width = self.at_rest + int(self.per_wave * band**2)
-            networks[fields] = sines(fields, width, max(SLOWEST, AROUND_WAVES * band), i + 1)
-        networks[found.media] = sines(found.media, self.features, self.medium_band * max(SLOWEST, *waves), 0)
+            networks[fields] = sines(fields, width, band + detail, i + 1)  # the band of the product m u
+        networks[found.media] = sines(found.media, self.features, detail, 0)
         return Model(networks)
 
 
@@ -157,11 +157,10 @@ def _waves(problem: Problem, found: States) -> list[float]:
     """κ of each state, radians per half-width of the box, in a medium whose own fields are 0: where fields are compared, for a
     layer bends the coefficients."""
     halves = {c: (b - a) / 2 for c, (a, b) in problem.bounds.items()}
-    at_rest = problem.substitute(dict.fromkeys(found.media, sympy.S.Zero))
     bands = []
     for group in found.states:
-        own = [c for c in at_rest.constraints if c.region.dimension == len(c.region.coordinates)
+        own = [c for c in problem.constraints if c.region.dimension == len(c.region.coordinates)
                and set(group) & {f for r in c.residuals for f in fields_of(r)}]
-        scales = [wave_scales(replace(c, region=problem.compared or c.region)) for c in own]
+        scales = [wave_scales(replace(c, region=problem.compared or c.region), frozenset(found.media)) for c in own]
         bands.append(round(max((w * halves[x] for s in scales for x, w in s.items()), default=0.0), 3))
     return bands

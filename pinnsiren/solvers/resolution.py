@@ -34,6 +34,10 @@ def unresolved(problem: Problem, points: int | Mapping[str, int] | None = None, 
     """
     half = {c: (b - a) / 2 for c, (a, b) in problem.bounds.items()}
     for constraint in interior(problem):
+        chosen = isinstance(points, Mapping) and constraint.name not in points and constraint.points is None
+        given = constraint.points if points is None else Task(problem, points=points).counts(0).get(constraint.name)
+        if model is None and (chosen or given is None):
+            continue  # both are the solver's
         scales = {c: w * half[c] for c, w in wave_scales(constraint).items() if w * half[c] > math.pi}
         if not scales:
             continue
@@ -41,8 +45,6 @@ def unresolved(problem: Problem, points: int | Mapping[str, int] | None = None, 
         length = 2 * math.pi * half[along] / scales[along]
         waves = (f"the waves of '{constraint.name}' are {length:.3g} long, {2 * half[along] / length:.3g} across the domain "
                  f"along {along}")
-        given = constraint.points if points is None else Task(problem, points=points).counts(0).get(constraint.name)
-        chosen = isinstance(points, Mapping) and constraint.name not in points and constraint.points is None
         trouble = _of_points(constraint, None if chosen else given, scales, model) or _of_features(model, scales)
         if trouble:
             return f"{waves}: {trouble}"

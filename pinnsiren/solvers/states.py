@@ -10,7 +10,7 @@ from itertools import combinations
 
 import sympy
 
-from pinnsiren.partials import Partial, in_partials, linearise
+from pinnsiren.partials import linearise, partials
 from pinnsiren.problem import Problem
 from pinnsiren.symbols import Field
 
@@ -51,14 +51,14 @@ def states_of(problem: Problem) -> States | None:
 
 
 def fields_of(expression: sympy.Expr) -> set[Field]:
-    """The fields that an expression holds."""
-    return {p.field for p in in_partials(expression).atoms(Partial)}
+    """The fields whose partials an expression holds."""
+    return {p.field for p in partials([expression])}
 
 
 def _products(expression: sympy.Expr) -> Iterable[frozenset[Field]]:
     """The pairs of fields whose product an expression holds; one field alone where it is nonlinear in that."""
     for p, slope in linearise(expression).items():
-        yield from (frozenset((p.field, q.field)) for q in slope.atoms(Partial))
+        yield from (frozenset((p.field, q.field)) for q in partials([slope]))
 
 
 def _joined(fields: Iterable[Field], media: Iterable[Field], held: Iterable[set[Field]]) -> tuple[tuple[Field, ...], ...]:

@@ -35,6 +35,17 @@ def place(of: Objective) -> tuple[np.ndarray, np.ndarray]:
     return start + 0.05 * random.normal(size=len(start)), random.normal(size=len(start)) / len(start) ** 0.5
 
 
+def test_waves_are_solved_once_for_a_medium_and_again_for_another() -> None:
+    of = objective("grid")
+    start = of.velocity.start()
+    value = of.value(start)
+    solved = of.misfit.solved(of.unknown.squared_slowness(start))
+    of.quadratic(start)
+    assert of.misfit.solved(of.unknown.squared_slowness(start)) is solved
+    assert of.value(start + 0.05) != value
+    assert of.value(start) == pytest.approx(value, rel=1e-12)
+
+
 @pytest.mark.parametrize("carrier", ["grid", "network"])
 @pytest.mark.parametrize("extended", [False, True])
 def test_the_gradient_is_that_of_differences(carrier, extended) -> None:

@@ -6,6 +6,8 @@ import torch
 
 from pinnsiren.errors import DomainError, SolveError
 from pinnsiren.inversion import GridVelocity, Inversion, NetworkVelocity, Unknown, Variation, Velocity, invert
+from pinnsiren.inversion.invert import _stage
+from pinnsiren.inversion.misfit import Misfit
 from pinnsiren.networks import Siren
 from pinnsiren.surveys import Acquisition, Inclusion, recorded
 
@@ -37,6 +39,20 @@ def test_a_disc_is_found_to_the_noise(carrier) -> None:
     assert found.misfit < 1.5
     assert seen[0] > 1.4 * found.misfit
     assert error(found.at(PLACES)) < 0.25 * error(np.ones(len(PLACES)))
+
+
+def test_the_last_stage_is_sharpened_as_soon_as_it_fits() -> None:
+    """Also where a step went from far above the noise to below it."""
+    where = Acquisition(SQUARE, around(2), around(9), [5.0])
+    survey = recorded(MEDIUM, where, noise=0.2, seed=0, spacing=0.08)
+    unknown, how = Unknown(where.grid(0.08), MEDIUM, ((-0.6, 0.6), (-0.6, 0.6))), Inversion(steps=(1, 9))
+    carrier = GridVelocity(unknown)
+    stages = _stage(Misfit(survey, unknown.grid, 1), carrier, unknown, carrier.start(), how=how, slowest=1e3)
+    seen = [(stage.fit, stage.now.variation) for stage in stages]
+    fitting = [i for i, (fit, _) in enumerate(seen) if fit < 1.0]
+    assert fitting
+    assert seen[fitting[0]][1] == how.variation
+    assert {variation for _, variation in seen[fitting[0] + 1:]} == {how.sharpened}
 
 
 def test_bad_input() -> None:
