@@ -84,7 +84,7 @@ def test_solvers_that_search_begin_anew_and_keep_the_best(path, monkeypatch) -> 
 
 def test_what_was_best_counts_until_its_phase_is_over(path) -> None:
     """A sequence that begins anew first takes the steps of a phase that was behind it."""
-    solver = ps.Sequence(ps.LeastSquares(most_features=300), ps.LBFGS(iterations=200))
+    solver = ps.Sequence(ps.LeastSquares(most_features=300), ps.LBFGS(iterations=25))
     problem = poisson.poisson_bump()
     whole = ps.solve(problem, solver=solver, checkpoint=path, checkpoint_every=0.0, progress=False)
     assert whole.history.phases[-1].startswith("L-BFGS")
