@@ -23,10 +23,11 @@ FAMILIES = ("poisson", "image", "fit", "sdf", "blend", "eikonal", "helmholtz", "
 AFFORDABLE = 1.6  # seconds that a reference may be expected to take here; some take ten times what they expect
 SHORT = 6.0  # seconds of a solve …
 LONGER = {  # … and of one whose first hundreds of features say nothing yet
-    "helmholtz_point_source": 20.0, "helmholtz_square": 40.0, "helmholtz_disc": 50.0, "helmholtz_scattering": 50.0,
-    "unknown_speed": 20.0, "sdf": 45.0, "wave_gaussian": 60.0, "wave_bathymetry": 50.0, "allen_cahn": 25.0, "gray_scott": 45.0,
+    "helmholtz_point_source": 120.0, "helmholtz_square": 120.0, "helmholtz_disc": 120.0, "helmholtz_scattering": 120.0,
+    "unknown_speed": 20.0, "sdf": 45.0, "wave_gaussian": 60.0, "wave_bathymetry": 50.0, "allen_cahn": 45.0, "gray_scott": 45.0,
     "fwi": 45.0,
 }
+CLOSE = 0.1  # estimated errors at which a solve may stop here
 IMPROVED = 0.5  # of what zero fields have
 
 
@@ -102,6 +103,7 @@ def test_references_agree_with_the_exact_solution(name) -> None:
 @pytest.mark.filterwarnings("ignore::pinnsiren.solve.ProblemWarning")
 def test_a_short_solve_improves_on_zero(name) -> None:
     """The error of some field is below that of zero, which is 1: beside the exact solution, or finite differences."""
-    solution = ps.solve(problem_of(name), max_time=LONGER.get(name, SHORT), progress=False)
+    target = CLOSE if name in LONGER and name.startswith("helmholtz") else None  # their estimates can be trusted
+    solution = ps.solve(problem_of(name), max_time=LONGER.get(name, SHORT), target=target, progress=False)
     report = ps.validate(solution, ps.Exact() if name in with_exact() else None)
     assert min(e.relative_l2 for e in report.errors.values()) < IMPROVED

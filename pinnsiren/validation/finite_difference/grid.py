@@ -1,5 +1,6 @@
 """A tensor grid on a box: nodes, faces, mixed partial derivatives as Kronecker products, interpolation."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -49,7 +50,7 @@ class TensorGrid:
         return tuple(len(a) for a in self.axes)
 
     def __len__(self) -> int:
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @cached_property
     def nodes(self) -> Array:

@@ -171,7 +171,7 @@ class SemiDiscrete:
     steps: tuple[Step, ...]
     levels: int
 
-    @property
+    @cached_property
     def level_size(self) -> int:
         return len(self.form.fields) * len(self.grid)
 
