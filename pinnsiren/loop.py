@@ -128,8 +128,10 @@ def _finished(task: Task, watch: Watch, chosen: bool) -> Status:
         return _status("finished", task, watch, f"estimated relative error {best.measure:.1e}, for a tolerance of "
                        f"{task.problem.tolerance:.0e}; with a target below it more work is done.")
     if best.measure <= task.problem.tolerance:
-        return _status("finished", task, watch, f"estimated relative error {best.measure:.1e}; the target {task.target:.0e} "
-                       "was not reached, and more work would hardly pay.")
+        goal = (f"the target {task.target:.0e} was not reached" if task.asked else
+                f"the tolerance of {task.problem.tolerance:.0e} is met")
+        return _status("finished", task, watch, f"estimated relative error {best.measure:.1e}; {goal}, and more work would "
+                       "hardly pay.")
     if chosen:
         return _status("stalled", task, watch, f"the estimated relative error stays at {best.measure:.1e}. Look for corners, "
                        "layers, jumps or noise that a smooth field cannot follow, and validate before use.")

@@ -166,7 +166,7 @@ def _finish(solution: Solution, out: Path, *, validated: bool) -> int:
     if solution.status.code == "failed":
         print(f"pinnsiren: {solution.status}", file=sys.stderr, flush=True)
     solution.save(out / SOLUTION)
-    print(solution.status)
+    print(f"{solution.status} {float(solution.settings['seconds']):.3g} seconds.")
     _write_history(solution.history, out / "history.csv")
     _draw(solution, out)
     for name, found in solution.unknowns.items():
