@@ -25,6 +25,7 @@ from pinnsiren.validation.finite_difference.grid import TensorGrid
 from pinnsiren.validation.finite_difference.laws import Law, laws
 from pinnsiren.validation.finite_difference.linear import Solve, singular
 from pinnsiren.validation.finite_difference.matching import Index
+from pinnsiren.validation.finite_difference.numpy_program import NumpyProgram, on_arrays
 from pinnsiren.validation.finite_difference.stencils import Array
 
 Matrices = Mapping[tuple[int, ...], sparse.csr_matrix]
@@ -53,15 +54,22 @@ class Sample:
 
     def __call__(self, z: Array, t: float) -> Array:
         """F, (n,)."""
-        if self.matrix is not None:
-            return np.asarray(self.value(self._instant(t))[0].numpy() + self.matrix @ z)
-        return np.asarray(self.value(self._instant(t) | self._jet(z))[0].numpy())
+        jet = {} if self.matrix is not None else self._jet(z)
+        if self._small is not None:
+            value = self._small({self.time: np.float64(t), **jet})[0]
+        else:
+            value = self.value(self._instant(t) | {p: torch.from_numpy(v) for p, v in jet.items()})[0].numpy()
+        return np.asarray(value if self.matrix is None else value + self.matrix @ z)
+
+    @cached_property
+    def _small(self) -> NumpyProgram | None:
+        return on_arrays(self.value)
 
     def jacobian(self, z: Array, t: float) -> sparse.csr_matrix:
         """∂F/∂z: (n, len(z))."""
         if self.matrix is not None:
             return self.matrix
-        slopes = self.slopes(self._instant(t) | self._jet(z))
+        slopes = self.slopes(self._instant(t) | {p: torch.from_numpy(v) for p, v in self._jet(z).items()})
         rows, columns, weights = self._entries
         values = weights * np.concatenate([np.empty(0), *(s.numpy() for s in slopes)])[rows]
         return sparse.csr_matrix((values, (rows % max(1, self.value.count), columns)), shape=(self.value.count, len(z)))
@@ -80,8 +88,8 @@ class Sample:
     def _instant(self, t: float) -> dict[sympy.Symbol, torch.Tensor]:
         return {self.time: torch.tensor(t, dtype=torch.float64)}
 
-    def _jet(self, z: Array) -> dict[sympy.Symbol, torch.Tensor]:
-        return {p: torch.from_numpy(operator @ z[place:place + operator.shape[1]])
+    def _jet(self, z: Array) -> dict[sympy.Symbol, Array]:
+        return {p: operator @ z[place:place + operator.shape[1]]
                 for p, place, operator in zip(self.partials, self.places, self.operators, strict=True)}
 
 
