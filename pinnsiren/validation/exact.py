@@ -139,7 +139,8 @@ def _rms(values: Array) -> float:
 
 def _partial_of(exact: Mapping[Field, sympy.Expr], partial: Partial) -> sympy.Expr:
     pairs = [(c, k) for c, k in zip(partial.field.coordinates, partial.orders, strict=True) if k]
-    return sympy.diff(exact[partial.field], *pairs) if pairs else exact[partial.field]
+    form = exact[partial.field]
+    return sympy.diff(form, *pairs, simplify=False) if pairs else form  # it is only evaluated, and simplifying takes seconds
 
 
 def _evaluated(expressions: list[sympy.Expr], columns: Mapping[sympy.Symbol, torch.Tensor]) -> Array:
