@@ -117,7 +117,7 @@ def test_the_report_tells_what_comes_back(tmp_path) -> None:
         problem = ps.Problem(ps.Equation(pml.laplacian(u) + 144 * u, source).on(pml.box.interior),
                              ps.Equation(u, 0).on(pml.box.boundary), layer=pml, tolerance=1e-2)
         assert problem.compared == pml.physical.interior
-        solution = ps.solve(problem, max_time=30, progress=False)
+        solution = ps.solve(problem, max_time=4, progress=False)
         report = ps.validate(solution)
         assert report.verdict == "confirmed"
         assert least <= report.reflection.measured <= most
