@@ -80,7 +80,7 @@ class Setting:
         return Scene(acquisition.physical, points, true, acquisition.sources, acquisition.receivers, self.unit)
 
 
-def compare(folder: Path, model: Shape = "square", seconds: float = 45, noise: float = 0.01, seed: int = 0) -> list[Row]:
+def compare(folder: Path, model: Shape = "square", seconds: float = 60, noise: float = 0.01, seed: int = 0) -> list[Row]:
     """Velocity from recorded waves (inverse Helmholtz): fields and medium jointly, a network alone, values on a grid.
 
     Args:
@@ -100,7 +100,7 @@ def compare(folder: Path, model: Shape = "square", seconds: float = 45, noise: f
             rows.append(_row(setting, f"reduced, {name}", found[name], out.misfit, out.seconds))
         if setting.name != "layers":
             began = time.monotonic()
-            solution = solve(fwi(model, noise=noise, seed=seed), max_time=2 * seconds, progress=False)
+            solution = solve(fwi(model, noise=noise, seed=seed), max_time=1.5 * seconds, progress=False)
             found["joint"] = velocity_of(solution, setting.scene.points)
             rows.append(_row(setting, "joint, as the paper", found["joint"], _joint_misfit(solution), time.monotonic() - began))
         draw(setting.scene, found).savefig(folder / f"{setting.name}.png", dpi=120)
