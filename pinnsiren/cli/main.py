@@ -85,7 +85,7 @@ def _add_solve(solve: argparse.ArgumentParser) -> None:
 
 
 def _add_paper(paper: argparse.ArgumentParser) -> None:
-    paper.add_argument("experiments", metavar="NAME", nargs="*", help="which (default: all, about an hour on two cores)")
+    paper.add_argument("experiments", metavar="NAME", nargs="*", help="which (default: all, forty minutes on two cores)")
     paper.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for the table and the pictures")
     paper.add_argument("--set", metavar="NAME=VALUE", action="append", dest="settings",
                        help="a setting of the one experiment that is named; may be repeated")

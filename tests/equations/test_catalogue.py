@@ -23,7 +23,7 @@ FAMILIES = ("poisson", "image", "fit", "sdf", "blend", "eikonal", "helmholtz", "
 AFFORDABLE = 1.6  # seconds that a reference may be expected to take here; some take ten times what they expect
 SHORT = 6.0  # seconds of a solve …
 LONGER = {  # … and of one whose first hundreds of features say nothing yet
-    "helmholtz_point_source": 120.0, "helmholtz_square": 120.0, "helmholtz_disc": 120.0, "helmholtz_scattering": 120.0,
+    "helmholtz_point_source": 20.0, "helmholtz_square": 40.0, "helmholtz_disc": 50.0, "helmholtz_scattering": 50.0,
     "unknown_speed": 20.0, "sdf": 45.0, "wave_gaussian": 60.0, "wave_bathymetry": 50.0, "allen_cahn": 45.0, "gray_scott": 45.0,
     "fwi": 45.0,
 }
